@@ -144,6 +144,8 @@ void time_format(char out[TIME_TEXT_MAX], int64_t seconds)
     int month = 1;
     while (day >= month_days(year, month))
         day -= month_days(year, month++);
-    snprintf(out, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day + 1,
-             clock / 3600, clock / 60 % 60, clock % 60);
+    /* The remainders change nothing; they tell the compiler how wide the text can get. */
+    snprintf(out, TIME_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)year % 10000U,
+             (unsigned)month % 100U, (unsigned)(day + 1) % 100U, (unsigned)clock / 3600U % 100U,
+             (unsigned)clock / 60U % 60U, (unsigned)clock % 60U);
 }
