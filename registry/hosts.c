@@ -113,8 +113,11 @@ int hosts_load(struct hosts **out, const char *path, struct err *err)
         *out = hosts_new(err);
         return *out == NULL ? -1 : 0;
     }
-    if (file_read(&text, path, err) != 0)
+    if (file_read(&text, path, err) != 0) {
+        if (err != NULL && err->code == ERR_NOT_FOUND)
+            err->code = ERR_CONFIG; /* the command line names it */
         return -1;
+    }
     return hosts_parse(out, buf_bytes(&text), path, err);
 }
 

@@ -1,0 +1,10 @@
+#ifndef BULLA_REGISTRY_CLIENT_H
+#define BULLA_REGISTRY_CLIENT_H
+
+#include "registry/registries.h"
+
+/** A repository in a registry, over the distribution API (registry.md 3). No packet is sent. */
+int client_open(struct store **out, struct registries *r, const struct reference *ref,
+                struct err *err) MUST_CHECK;
+
+#endif
