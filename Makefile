@@ -127,7 +127,7 @@ deps: ; @sh tools/deps.sh build test
 # processor, unless the caller chose otherwise.
 jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 demo:
-	@sh tools/deps.sh build
+	@sh tools/deps.sh build demo
 	@$(MAKE) --no-print-directory $(jobs) all
 	@sh tests/demo.sh
 

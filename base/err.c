@@ -12,7 +12,7 @@ struct err_row {
 static const struct err_row rows[] = {
     [ERR_NONE] = { "none", 0 },
     [ERR_DENIED] = { "denied", 1 },
-    [ERR_INVALID] = { "invalid", 1 },
+    [ERR_INVALID] = { "invalid", 3 },
     [ERR_USAGE] = { "usage", 2 },
     [ERR_CONFIG] = { "config", 2 },
     [ERR_UNSUPPORTED] = { "unsupported", 2 },

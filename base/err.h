@@ -7,16 +7,17 @@
  * status. */
 enum err_code {
     ERR_NONE = 0,
-    ERR_DENIED,       /* policy says no */
-    ERR_INVALID,      /* a signature or digest does not match */
-    ERR_USAGE,        /* the command line is wrong */
-    ERR_CONFIG,       /* a policy, key or configuration file is wrong */
-    ERR_UNSUPPORTED,  /* well formed, but of a kind that is not handled */
-    ERR_MALFORMED,    /* bytes are not what they claim to be */
-    ERR_LIMIT,        /* larger than is accepted */
-    ERR_IO,           /* files */
-    ERR_NETWORK,      /* could not be reached, 5xx, TLS */
-    ERR_NOT_FOUND,    /* a definite "not there" */
+    ERR_DENIED,      /* policy says no */
+    ERR_INVALID,     /* a signature or digest does not match; a denial is a verdict, so as an error:
+                        exit 3 */
+    ERR_USAGE,       /* the command line is wrong */
+    ERR_CONFIG,      /* a policy, key or configuration file is wrong */
+    ERR_UNSUPPORTED, /* well formed, but of a kind that is not handled */
+    ERR_MALFORMED,   /* bytes are not what they claim to be */
+    ERR_LIMIT,       /* larger than is accepted */
+    ERR_IO,          /* files */
+    ERR_NETWORK,     /* could not be reached, 5xx, TLS */
+    ERR_NOT_FOUND,   /* a definite "not there" */
     ERR_RATE_LIMITED, /* 429 */
     ERR_DEADLINE,     /* time ran out */
     ERR_AUTH,         /* 401, 403, credentials */

@@ -39,7 +39,7 @@ struct option {
 struct command {
     const char
         *name; /* "generate-key-pair"; NULL ends the table. "" is the program's own main command */
-    const char *summary; /* one line */
+    const char *summary; /* one line; NULL: not in the list of commands */
     const char *usage;   /* "IMAGE... --key KEY" */
     const char *details; /* further help text, or NULL */
     int (*run)(int argc, char **argv,

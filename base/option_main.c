@@ -37,7 +37,7 @@ static void print_row(FILE *to, const char *left, int width, const char *text)
 void option_help(FILE *to, const char *program, const struct command *command,
                  const struct option *table)
 {
-    struct option help = { "help", 'h', OPTION_FLAG, NULL, NULL, "Print this help." };
+    struct option help = { "help", 'h', OPTION_FLAG, NULL, NULL, "print this help" };
     char left[160];
     int width = option_left(left, sizeof(left), &help);
 
@@ -82,10 +82,10 @@ void option_commands(FILE *to, const char *program, const char *intro,
         fprintf(to, "  %s %s\n", program, main_command->usage);
     fprintf(to, "  %s COMMAND ...\n\nCommands:\n", program);
     for (const struct command *c = commands; c->name != NULL; c++)
-        if ((int)strlen(c->name) > width)
+        if (c->summary != NULL && (int)strlen(c->name) > width)
             width = (int)strlen(c->name);
     for (const struct command *c = commands; c->name != NULL; c++)
-        if (c->name[0] != '\0')
+        if (c->name[0] != '\0' && c->summary != NULL)
             fprintf(to, "  %-*s  %s\n", width, c->name, c->summary);
     fprintf(to, "\n\"%s help COMMAND\" tells more.\n", program);
 }
@@ -162,7 +162,7 @@ static int dispatch(int argc, char **argv, const char *program, const char *intr
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return help_all(argv[0], program, intro, commands);
     if (strcmp(argv[1], "help") == 0) {
-        const struct command *asked = argc == 3 ? find_command(commands, argv[2]) : NULL;
+        const struct command *asked = argc >= 3 ? find_command(commands, argv[2]) : NULL;
         if (asked != NULL)
             return run_help(asked, argv[2], program);
         if (argc == 2)

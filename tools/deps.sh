@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a group of targets needs and that are missing.
-# usage: tools/deps.sh build|test|fuzz|lint|integration...
+# usage: tools/deps.sh build|demo|test|fuzz|lint|integration...
 # Silent, and a few milliseconds, when nothing is missing. Exit 2 when it cannot install.
 set -eu
 
@@ -11,7 +11,8 @@ group()
         echo gcc libc6-dev make pkg-config libssl-dev libsodium-dev libcurl4-openssl-dev \
             libjansson-dev libyaml-dev
         ;;
-    test) echo libcmocka-dev openssl ;;
+    demo) echo docker-registry python3 ;;
+    test) echo libcmocka-dev openssl docker-registry ;;
     fuzz) echo clang libclang-rt-dev ;;
     lint) echo binutils clang-format clang-tidy cppcheck shellcheck ;;
     integration)
@@ -29,7 +30,7 @@ for name in "$@"; do
     packages=$(group "$name") || exit 2
     wanted="$wanted $packages"
 done
-[ -n "$wanted" ] || { echo 'usage: tools/deps.sh build|test|fuzz|lint|integration...' >&2; exit 2; }
+[ -n "$wanted" ] || { echo 'usage: tools/deps.sh build|demo|test|fuzz|lint|integration...' >&2; exit 2; }
 
 if ! command -v dpkg-query >/dev/null; then
     # Another distribution: its owner knows how the same libraries are called there.

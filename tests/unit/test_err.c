@@ -99,7 +99,7 @@ static void every_code_has_a_word_and_a_status(void **state)
     }
     assert_int_equal(err_exit(ERR_NONE), 0);
     assert_int_equal(err_exit(ERR_DENIED), 1);
-    assert_int_equal(err_exit(ERR_INVALID), 1);
+    assert_int_equal(err_exit(ERR_INVALID), 3);
     assert_int_equal(err_exit(ERR_USAGE), 2);
     assert_int_equal(err_exit(ERR_CONFIG), 2);
     assert_int_equal(err_exit(ERR_NETWORK), 3);

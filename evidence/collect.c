@@ -1,0 +1,345 @@
+#include "evidence/collect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "evidence/bundle.h"
+#include "evidence/simple_signing.h"
+#include "evidence/statement.h"
+
+void evidence_set_clear(struct evidence_set *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        buf_clear(&set->items[i].content);
+    free(set->items);
+    arena_clear(&set->arena);
+    *set = (struct evidence_set)EVIDENCE_SET_INIT;
+}
+
+static void incomplete(struct evidence_set *set, const struct err *why, const char *what)
+{
+    if (!set->complete)
+        return;
+    set->complete = false;
+    set->incomplete = *why;
+    if (what != NULL)
+        err_wrap(&set->incomplete, "%s", what);
+}
+
+static int add_reason(struct evidence_set *set, enum reason_code code, const char *where,
+                      const char *text, struct err *err)
+{
+    struct reason reason = { .code = code };
+
+    reason.where = arena_text(&set->arena, bytes_text(where), err);
+    reason.text = arena_text(&set->arena, bytes_text(text), err);
+    if (reason.where == NULL || reason.text == NULL)
+        return -1;
+    return reason_add(&set->reasons, &set->arena, &reason, err);
+}
+
+static int take_reasons(struct evidence_set *set, const struct discovery *d, struct err *err)
+{
+    for (size_t i = 0; i < d->reasons.n; i++)
+        if (add_reason(set, d->reasons.items[i].code, d->reasons.items[i].where,
+                       d->reasons.items[i].text, err) != 0)
+            return -1;
+    if (!d->complete)
+        incomplete(set, &d->incomplete, NULL);
+    return 0;
+}
+
+static struct json_view annotation_view(struct json_view annotations, const char *wanted)
+{
+    struct json_view name, value;
+
+    for (struct json_walk walk = json_walk(annotations); json_next(&walk, &name, &value);)
+        if (json_string_is(name, bytes_text(wanted)))
+            return value;
+    return JSON_VIEW_NONE;
+}
+
+static bool type_wanted(struct json_view predicate_type, const struct plan *plan)
+{
+    if (predicate_type.kind != JSON_STRING)
+        return true; /* not told: the bundle itself decides */
+    bool signature = json_string_is(predicate_type, BYTES_LIT(PREDICATE_COSIGN_SIGN));
+    return signature ? plan->signatures : plan->statements;
+}
+
+bool referrer_wanted(const struct descriptor *referrer, const struct plan *plan)
+{
+    const char *type = referrer->artifact_type;
+    struct json_view content = annotation_view(referrer->annotations, ANNOTATION_BUNDLE_CONTENT);
+    struct json_view predicate =
+        annotation_view(referrer->annotations, ANNOTATION_BUNDLE_PREDICATE);
+
+    if (!media_type_is_manifest(referrer->media_type))
+        return false;
+    bool bundle =
+        type != NULL && strncmp(type, TYPE_BUNDLE_PREFIX, strlen(TYPE_BUNDLE_PREFIX)) == 0;
+    /* Registries that give the config's type say nothing of the artifact's (ggcr): annotations or
+     * manifest decide. */
+    bool untold = type == NULL || strcmp(type, TYPE_OCI_EMPTY) == 0;
+    if (!bundle && !untold && content.kind != JSON_STRING)
+        return false;
+    return type_wanted(predicate, plan);
+}
+
+/* One thing that is being fetched on the way to evidence. */
+struct pending {
+    enum evidence_form form;
+    const char *where;
+    const char *signature;
+};
+
+/* A growing list of fetches, with what each is for. */
+struct wave {
+    struct fetch *fetches;
+    struct pending *pending;
+    size_t n;
+    size_t cap;
+    size_t cap_pending;
+};
+
+#define WAVE_MAX (REFERRERS_MAX + 2 * SIGNATURE_LAYERS_MAX)
+
+/* One collection under way. */
+struct collector {
+    struct evidence_set *set;
+    const struct digest *digest;
+    const struct plan *plan;
+    int64_t bytes_left; /* of everything that may still be fetched */
+    struct wave second; /* referrers' manifests, legacy payloads */
+    struct wave third;  /* bundles */
+};
+
+static void wave_clear(struct wave *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        fetch_clear(&w->fetches[i]);
+    free(w->fetches);
+    free(w->pending);
+}
+
+static void collector_clear(struct collector *c)
+{
+    wave_clear(&c->second);
+    wave_clear(&c->third);
+}
+
+static int wave_add(struct wave *w, const struct fetch *f, const struct pending *p, struct err *err)
+{
+    void *fetches = w->fetches, *pending = w->pending;
+
+    int grown = mem_grow(&fetches, &w->cap, w->n, sizeof(*w->fetches), WAVE_MAX, err);
+    w->fetches = fetches;
+    if (grown != 0)
+        return -1;
+    grown = mem_grow(&pending, &w->cap_pending, w->n, sizeof(*w->pending), WAVE_MAX, err);
+    w->pending = pending;
+    if (grown != 0)
+        return -1;
+    w->fetches[w->n] = *f;
+    w->pending[w->n++] = *p;
+    return 0;
+}
+
+/* Sizes come from lists and are enforced on arrival, so memory is bounded before the first byte is
+ * asked for. */
+static int collector_add(struct collector *c, struct wave *w, const struct fetch *f,
+                         const struct pending *p, struct err *err)
+{
+    struct err limit = ERR_INIT;
+
+    if (f->size > c->bytes_left) {
+        err_set(&limit, ERR_LIMIT, "more than %zu bytes of evidence", EVIDENCE_BYTES_MAX);
+        incomplete(c->set, &limit, p->where);
+        return 0;
+    }
+    c->bytes_left -= f->size;
+    return wave_add(w, f, p, err);
+}
+
+static bool wave_has(const struct wave *w, const struct digest *digest)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (w->fetches[i].what == FETCH_MANIFEST && digest_equal(&w->fetches[i].digest, digest))
+            return true;
+    return false;
+}
+
+/* The first REFERRERS_MAX of the types that the plan wants; more are not looked into, and that is
+ * said. */
+static int plan_referrers(struct collector *c, const struct discovery *d, struct err *err)
+{
+    char text[DIGEST_TEXT_MAX];
+    struct err limit = ERR_INIT;
+    size_t used = 0;
+
+    for (size_t i = 0; i < d->n_referrers; i++) {
+        const struct descriptor *r = &d->referrers[i];
+        if (!referrer_wanted(r, c->plan) || wave_has(&c->second, &r->digest))
+            continue;
+        if (used++ == REFERRERS_MAX) {
+            err_set(&limit, ERR_LIMIT, "more than %d referrers of the types asked for",
+                    REFERRERS_MAX);
+            incomplete(c->set, &limit, "referrers");
+            return 0;
+        }
+        digest_format(text, &r->digest);
+        struct pending p = { .form = EVIDENCE_BUNDLE };
+        p.where = arena_printf(&c->set->arena, err, "referrer %s", text);
+        if (p.where == NULL)
+            return -1;
+        struct fetch f = {
+            .what = FETCH_MANIFEST, .digest = r->digest, .size = r->size, .err = ERR_INIT
+        };
+        if (collector_add(c, &c->second, &f, &p, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static size_t statement_max(const struct plan *plan)
+{
+    return plan->max_statement > 0 ? plan->max_statement : BUNDLE_STATEMENT_MAX;
+}
+
+static int plan_layer(struct collector *c, const struct tagged *t, enum evidence_form form,
+                      size_t i, struct err *err)
+{
+    const struct descriptor *layer = &t->manifest.entries[i];
+    struct arena *arena = &c->set->arena;
+    struct pending p = { .form = form };
+    struct fetch f = {
+        .what = FETCH_BLOB, .digest = layer->digest, .size = layer->size, .err = ERR_INIT
+    };
+
+    f.max = form == EVIDENCE_SIMPLE_SIGNING ? PAYLOAD_MAX : statement_max(c->plan);
+    p.where = arena_printf(arena, err, "%s, layer %zu", t->tag, i + 1);
+    if (p.where == NULL)
+        return -1;
+    if (form == EVIDENCE_SIMPLE_SIGNING) {
+        if (annotation_get(&p.signature, layer->annotations, ANNOTATION_SIGNATURE, arena, err) != 0)
+            return -1;
+        if (p.signature == NULL)
+            return add_reason(c->set, REASON_MALFORMED, p.where,
+                              "the layer has no signature annotation", err);
+    }
+    return collector_add(c, &c->second, &f, &p, err);
+}
+
+static int plan_tagged(struct collector *c, const struct tagged *t, enum evidence_form form,
+                       struct err *err)
+{
+    /* cosign does not look at a layer's media type; nor do we: the payload says what it is */
+    for (size_t i = 0; t->found && i < t->manifest.n; i++)
+        if (plan_layer(c, t, form, i, err) != 0)
+            return -1;
+    return 0;
+}
+
+static int add_item(struct evidence_set *set, const struct pending *p, struct fetch *f,
+                    struct err *err)
+{
+    void *items = set->items;
+
+    int grown = mem_grow(&items, &set->cap, set->n, sizeof(*set->items), SIZE_MAX, err);
+    set->items = items;
+    if (grown != 0)
+        return -1;
+    set->items[set->n++] = (struct evidence) {
+        .form = p->form,
+        .layout = p->form == EVIDENCE_BUNDLE ? LAYOUT_BUNDLE : LAYOUT_LEGACY,
+        .where = p->where,
+        .signature = p->signature,
+        .digest = f->digest,
+        .content = buf_take(&f->body),
+    };
+    return 0;
+}
+
+/* A bundle referrer has exactly one layer, of a bundle's type (sigstore.md 3.5); anything else is
+ * something else. */
+static int plan_bundle(struct collector *c, struct fetch *f, const struct pending *p,
+                       struct err *err)
+{
+    struct manifest m;
+    struct err why = ERR_INIT;
+    struct arena CLEANUP(arena_clear) scratch = ARENA_INIT(MANIFEST_MAX * 2);
+
+    if (manifest_parse(&m, buf_bytes(&f->body), f->media_type, &scratch, &why) != 0) {
+        if (why.code == ERR_NOMEM || why.code == ERR_LIMIT) { /* of ours: the piece was not read */
+            incomplete(c->set, &why, p->where);
+            return 0;
+        }
+        return add_reason(c->set, REASON_MALFORMED, p->where, err_text(&why), err);
+    }
+    if (m.kind != MANIFEST_IMAGE || m.n != 1 ||
+        strncmp(m.entries[0].media_type, TYPE_BUNDLE_PREFIX, strlen(TYPE_BUNDLE_PREFIX)) != 0)
+        return 0;
+    if (m.subject == NULL || !digest_equal(&m.subject->digest, c->digest))
+        return add_reason(c->set, REASON_WRONG_SUBJECT, p->where,
+                          "its manifest's subject is not this image", err);
+    struct fetch blob = { .what = FETCH_BLOB,
+                          .digest = m.entries[0].digest,
+                          .size = m.entries[0].size,
+                          .err = ERR_INIT };
+    blob.max = c->plan->statements ? statement_max(c->plan) : BUNDLE_SIGNATURE_MAX;
+    return collector_add(c, &c->third, &blob, p, err);
+}
+
+static int take_fetch(struct collector *c, struct fetch *f, const struct pending *p,
+                      struct err *err)
+{
+    struct err lost = ERR_INIT;
+
+    if (f->err.code == ERR_NOT_FOUND) {
+        err_set(&lost, ERR_NOT_FOUND, "listed, but gone from the registry");
+        incomplete(c->set, &lost, p->where);
+        return 0;
+    }
+    if (f->err.code != ERR_NONE) {
+        incomplete(c->set, &f->err, p->where);
+        return 0;
+    }
+    if (f->what == FETCH_MANIFEST)
+        return plan_bundle(c, f, p, err);
+    return add_item(c->set, p, f, err);
+}
+
+static int run_wave(struct collector *c, struct wave *w, struct store *store, int64_t deadline,
+                    struct err *err)
+{
+    if (w->n == 0)
+        return 0;
+    store_fetch(store, w->fetches, w->n, deadline);
+    for (size_t i = 0; i < w->n; i++)
+        if (take_fetch(c, &w->fetches[i], &w->pending[i], err) != 0)
+            return -1;
+    return 0;
+}
+
+int evidence_collect(struct evidence_set *set, struct store *store, const struct digest *digest,
+                     const struct plan *plan, int64_t deadline, struct err *err)
+{
+    const struct discover_wants wants = {
+        .referrers = true,
+        .signatures = plan->signatures,
+        .attestations = plan->statements,
+    };
+    struct discovery CLEANUP(discovery_clear) d = { .complete = false };
+    struct collector CLEANUP(collector_clear) c = { .set = set, .digest = digest, .plan = plan };
+
+    c.bytes_left = (int64_t)(plan->statements ? 2 * BUNDLE_STATEMENT_MAX : EVIDENCE_BYTES_MAX);
+    if (discover(&d, store, digest, &wants, deadline, err) != 0 ||
+        take_reasons(set, &d, err) != 0 || plan_referrers(&c, &d, err) != 0 ||
+        plan_tagged(&c, &d.tagged[TAGGED_SIG], EVIDENCE_SIMPLE_SIGNING, err) != 0 ||
+        plan_tagged(&c, &d.tagged[TAGGED_ATT], EVIDENCE_ENVELOPE, err) != 0)
+        return -1;
+    if (run_wave(&c, &c.second, store, deadline, err) != 0)
+        return -1;
+    return run_wave(&c, &c.third, store, deadline, err);
+}

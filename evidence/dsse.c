@@ -1,0 +1,103 @@
+#include "evidence/dsse.h"
+
+#include "base/text.h"
+
+void envelope_clear(struct envelope *envelope)
+{
+    buf_clear(&envelope->payload_type);
+    buf_clear(&envelope->payload);
+    for (size_t i = 0; i < ENVELOPE_SIGNATURES_MAX; i++)
+        buf_clear(&envelope->signatures[i]);
+    envelope->n_signatures = 0;
+}
+
+/* base64 straight from the document where the string holds no escape, which is how everybody writes
+ * it */
+static int decode(struct buf *out, struct json_view string, const char *what, struct err *err)
+{
+    struct bytes raw;
+    struct buf CLEANUP(buf_clear) text = BUF_INIT(string.raw.len);
+
+    if (!json_string_raw(string, &raw)) {
+        if (json_string(&text, string, what, err) != 0)
+            return -1;
+        raw = buf_bytes(&text);
+    }
+    if (base64_decode(out, raw, BASE64_ANY, err) != 0)
+        return err_wrap(err, "%s", what);
+    return 0;
+}
+
+static int signatures_parse(struct envelope *out, struct json_view list, enum json_rest rest,
+                            struct err *err)
+{
+    struct json_view entry, sig, keyid;
+    const struct json_member members[] = {
+        { "sig", &sig, JSON_STRING, true },
+        { "keyid", &keyid, JSON_STRING, false },
+    };
+
+    for (struct json_walk walk = json_walk(list); json_next(&walk, NULL, &entry);) {
+        if (out->n_signatures == ENVELOPE_SIGNATURES_MAX)
+            return err_set(err, ERR_LIMIT, "envelope: more than %d signatures",
+                           ENVELOPE_SIGNATURES_MAX);
+        struct buf *signature = &out->signatures[out->n_signatures];
+        if (json_members(entry, members, ARRAY_LEN(members), rest, "signature", err) != 0 ||
+            decode(signature, sig, "sig", err) != 0)
+            return -1;
+        if (signature->len == 0)
+            return err_set(err, ERR_MALFORMED, "sig: empty");
+        out->n_signatures++;
+    }
+    if (out->n_signatures == 0)
+        return err_set(err, ERR_MALFORMED, "envelope: no signatures");
+    return 0;
+}
+
+static int parse(struct envelope *out, struct json_view view, enum json_rest rest, struct err *err)
+{
+    struct json_view payload, type, signatures;
+    const struct json_member members[] = {
+        { "payload", &payload, JSON_STRING, true },
+        { "payloadType", &type, JSON_STRING, true },
+        { "signatures", &signatures, JSON_ARRAY, true },
+    };
+
+    if (json_members(view, members, ARRAY_LEN(members), rest, "envelope", err) != 0 ||
+        json_string(&out->payload_type, type, "payloadType", err) != 0 ||
+        decode(&out->payload, payload, "payload", err) != 0)
+        return -1;
+    return signatures_parse(out, signatures, rest, err);
+}
+
+int envelope_parse(struct envelope *out, struct json_view view, enum json_rest rest,
+                   size_t max_payload, struct err *err)
+{
+    *out = (struct envelope) {
+        .payload_type = BUF_INIT(256), /* media types end at 255 */
+        .payload = BUF_INIT(max_payload),
+    };
+    for (size_t i = 0; i < ENVELOPE_SIGNATURES_MAX; i++)
+        out->signatures[i].max = SIGNATURE_BYTES_MAX;
+    if (parse(out, view, rest, err) == 0)
+        return 0;
+    envelope_clear(out);
+    return -1;
+}
+
+void dsse_pae(struct buf *out, struct bytes payload_type, struct bytes payload)
+{
+    buf_addf(out, "DSSEv1 %zu ", payload_type.len);
+    buf_add_bytes(out, payload_type);
+    buf_addf(out, " %zu ", payload.len);
+    buf_add_bytes(out, payload);
+}
+
+void envelope_write(struct buf *out, struct bytes payload, struct bytes signature)
+{
+    buf_add_text(out, "{\"payload\":\"");
+    base64_encode(out, payload, BASE64_STANDARD);
+    buf_add_text(out, "\",\"payloadType\":\"" TYPE_IN_TOTO "\",\"signatures\":[{\"sig\":\"");
+    base64_encode(out, signature, BASE64_STANDARD);
+    buf_add_text(out, "\"}]}");
+}

@@ -1,0 +1,121 @@
+#include "evidence/statement.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "evidence/annotations.h"
+
+int statement_parse(struct statement *out, struct bytes payload, struct arena *arena,
+                    struct err *err)
+{
+    struct json_view root, type, subjects, predicate_type, predicate;
+    const struct json_member members[] = {
+        { "_type", &type, JSON_STRING, true },
+        { "subject", &subjects, JSON_ARRAY, true },
+        { "predicateType", &predicate_type, JSON_STRING, true },
+        { "predicate", &predicate, JSON_OBJECT, false },
+    };
+
+    *out = (struct statement) { 0 };
+    if (json_scan(&root, payload, err) != 0 ||
+        json_members(root, members, ARRAY_LEN(members), JSON_REST_REFUSED, "statement", err) != 0)
+        return -1;
+    if (!json_string_is(type, BYTES_LIT(STATEMENT_V1)) &&
+        !json_string_is(type, BYTES_LIT(STATEMENT_V0_1)))
+        return err_set(err, ERR_MALFORMED, "statement: _type is not a known in-toto Statement");
+    size_t count = json_count(subjects);
+    if (count == 0)
+        return err_set(err, ERR_MALFORMED, "statement: no subject");
+    if (count > STATEMENT_SUBJECTS_MAX)
+        return err_set(err, ERR_LIMIT, "statement: more than %d subjects", STATEMENT_SUBJECTS_MAX);
+    if (json_arena_text(&out->predicate_type, predicate_type, "predicateType", arena, err) != 0)
+        return -1;
+    out->subjects = subjects;
+    out->predicate = predicate;
+    return 0;
+}
+
+/* ResourceDescriptor (in-toto attestation v1): closed, as the reference verifier reads it */
+static int subject_parse(struct json_view subject, struct json_view *digests,
+                         struct json_view *annotations, struct err *err)
+{
+    struct json_view name, uri, content, location, media_type;
+    const struct json_member members[] = {
+        { "digest", digests, JSON_OBJECT, true },
+        { "annotations", annotations, JSON_OBJECT, false },
+        { "name", &name, JSON_STRING, false },
+        { "uri", &uri, JSON_STRING, false },
+        { "content", &content, JSON_STRING, false },
+        { "downloadLocation", &location, JSON_STRING, false },
+        { "mediaType", &media_type, JSON_STRING, false },
+    };
+
+    if (json_members(subject, members, ARRAY_LEN(members), JSON_REST_REFUSED, "subject", err) != 0)
+        return -1;
+    if (json_count(*digests) > SUBJECT_DIGESTS_MAX)
+        return err_set(err, ERR_LIMIT, "subject: more than %d digests", SUBJECT_DIGESTS_MAX);
+    return 0;
+}
+
+/* DigestSet: the algorithm of the image's digest is the one that is compared; names were unique in
+ * the scan */
+static bool digests_match(struct json_view digests, const struct digest *digest)
+{
+    char text[DIGEST_TEXT_MAX];
+    struct json_view name, value;
+
+    digest_format(text, digest);
+    struct bytes algorithm = bytes_text(hash_name(digest->alg));
+    struct bytes hex = bytes_text(text + algorithm.len + 1);
+    for (struct json_walk walk = json_walk(digests); json_next(&walk, &name, &value);)
+        if (json_string_is(name, algorithm))
+            return json_string_is(value, hex);
+    return false;
+}
+
+int statement_subject(const struct statement *statement, const struct digest *digest,
+                      struct annotation **annotations, size_t *n, struct arena *arena,
+                      struct err *err)
+{
+    struct json_view subject, digests, claims;
+    struct json_view found = JSON_VIEW_NONE;
+    bool matched = false;
+
+    *annotations = NULL;
+    *n = 0;
+    for (struct json_walk walk = json_walk(statement->subjects);
+         json_next(&walk, NULL, &subject);) {
+        if (subject_parse(subject, &digests, &claims, err) != 0)
+            return -1;
+        if (!matched && digests_match(digests, digest)) {
+            matched = true;
+            found = claims;
+        }
+    }
+    if (!matched)
+        return err_set(err, ERR_INVALID, "no subject of the statement has this image's digest");
+    return annotations_parse(annotations, n, found, arena, err);
+}
+
+int statement_write_signature(struct buf *out, const struct digest *digest,
+                              const struct annotation *annotations, size_t n, struct err *err)
+{
+    char text[DIGEST_TEXT_MAX];
+    const char *algorithm = hash_name(digest->alg);
+
+    digest_format(text, digest);
+    buf_addf(out,
+             "{\"_type\":\"" STATEMENT_V1
+             "\",\"subject\":[{\"digest\":{\"%s\":\"%s\"},\"annotations\":{",
+             algorithm, text + strlen(algorithm) + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buf_add_char(out, ',');
+        text_json(out, bytes_text(annotations[i].name));
+        buf_add_char(out, ':');
+        text_json(out, bytes_text(annotations[i].value));
+    }
+    buf_add_text(out, "}}],\"predicateType\":\"" PREDICATE_COSIGN_SIGN "\",\"predicate\":{}}");
+    return buf_check(out, "statement", err);
+}
