@@ -162,12 +162,15 @@ static int dispatch(int argc, char **argv, const char *program, const char *intr
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return help_all(argv[0], program, intro, commands);
     if (strcmp(argv[1], "help") == 0) {
-        const struct command *asked = argc >= 3 ? find_command(commands, argv[2]) : NULL;
+        const struct command *asked = argc == 3 ? find_command(commands, argv[2]) : NULL;
         if (asked != NULL)
             return run_help(asked, argv[2], program);
         if (argc == 2)
             return help_all(argv[0], program, intro, commands);
-        return unknown_command(commands, argv[2], program);
+        if (argc == 3)
+            return unknown_command(commands, argv[2], program);
+        fprintf(stderr, "%s: help takes one command\n", program);
+        return err_exit(ERR_USAGE);
     }
     command = find_command(commands, "");
     if (command != NULL)

@@ -141,7 +141,7 @@ static int open_blob(int *fd, int64_t *size, const struct layout *l, const struc
                      struct err *err)
 {
     char name[BLOB_NAME_MAX];
-    struct stat st;
+    struct stat st = { .st_size = 0 };
 
     blob_name(name, digest);
     if (layout_open_file(fd, &st, l, name, err) != 0)

@@ -8,6 +8,7 @@
 
 static int walk_one(struct layout_walk *w, const struct descriptor *d, int depth, struct err *err);
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most INDEX_DEPTH_MAX */
 static int walk_children(struct layout_walk *w, const struct manifest *m, int depth,
                          struct err *err)
 {
@@ -33,6 +34,7 @@ static bool may_hold(struct bytes body, struct bytes needle)
            memmem(body.data, body.len, needle.data, needle.len) != NULL;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most INDEX_DEPTH_MAX */
 static int walk_one(struct layout_walk *w, const struct descriptor *d, int depth, struct err *err)
 {
     struct buf CLEANUP(buf_clear) body = BUF_INIT(MANIFEST_MAX);

@@ -115,8 +115,8 @@ static int attach_bundle_file(struct attached *a, const char *path, struct err *
         err->code = ERR_CONFIG;
         return err_wrap(err, "%s", path);
     }
-    return attach_bundle(a->store, &a->image, buf_bytes(&json), statement.predicate_type, created,
-                         a->deadline, err);
+    const struct bundle_referrer what = { buf_bytes(&json), statement.predicate_type, created };
+    return attach_bundle(a->store, &a->image, &what, a->deadline, err);
 }
 
 static int attach_what(int argc, char **argv, struct attach_options *o, struct err *err)

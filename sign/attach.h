@@ -15,15 +15,16 @@
 int attach_legacy(struct store *store, const struct digest *subject, struct bytes payload,
                   const char *signature, int64_t deadline, struct err *err) MUST_CHECK;
 
-/**
- * Store a bundle as a referrer of `subject` (sigstore.md 3.5).
- *
- * @param predicate_type  for the annotation; NULL: a message signature
- * @param created         seconds since 1970
- */
-int attach_bundle(struct store *store, const struct resolved *subject, struct bytes bundle,
-                  const char *predicate_type, int64_t created, int64_t deadline,
-                  struct err *err) MUST_CHECK;
+/** A bundle on its way to an image. */
+struct bundle_referrer {
+    struct bytes bundle;
+    const char *predicate_type; /* for the annotation; NULL: a message signature */
+    int64_t created;            /* seconds since 1970 */
+};
+
+/** Store a bundle as a referrer of `subject` (sigstore.md 3.5). -1 with the store's errors. */
+int attach_bundle(struct store *store, const struct resolved *subject,
+                  const struct bundle_referrer *what, int64_t deadline, struct err *err) MUST_CHECK;
 
 /** Now, or SOURCE_DATE_EPOCH. -1 with ERR_USAGE when that is not a number. */
 int attach_created(int64_t *seconds, struct err *err) MUST_CHECK;

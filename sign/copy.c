@@ -121,6 +121,7 @@ static int copy_tagged(struct copy *c, const struct tagged *t, struct err *err)
     return 0;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most EVIDENCE_DEPTH_MAX */
 static int copy_referrer(struct copy *c, const struct descriptor *r, int depth, struct err *err)
 {
     struct arena CLEANUP(arena_clear) scratch = ARENA_INIT(MANIFEST_MAX * 2);
@@ -142,6 +143,7 @@ static int copy_referrer(struct copy *c, const struct descriptor *r, int depth, 
 }
 
 /* All of it or an error: what could not be listed is not left behind in silence. */
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most EVIDENCE_DEPTH_MAX */
 static int copy_discovered(struct copy *c, const struct digest *digest, int depth, struct err *err)
 {
     const struct discover_wants wants = { true, true, true, true };
@@ -162,6 +164,7 @@ static int copy_discovered(struct copy *c, const struct digest *digest, int dept
     return 0;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most EVIDENCE_DEPTH_MAX */
 static int copy_evidence(struct copy *c, const struct digest *digest, int depth, struct err *err)
 {
     char text[DIGEST_TEXT_MAX];

@@ -102,8 +102,9 @@ static int sign_layout(struct target *t, const struct resolved *subject,
     if (layout == LAYOUT_LEGACY)
         return attach_legacy(t->evidence, &subject->digest, buf_bytes(&s.payload),
                              buf_text(&s.base64), t->deadline, err);
-    return attach_bundle(t->evidence, subject, buf_bytes(&s.bundle), PREDICATE_COSIGN_SIGN,
-                         t->run->created, t->deadline, err);
+    const struct bundle_referrer what = { buf_bytes(&s.bundle), PREDICATE_COSIGN_SIGN,
+                                          t->run->created };
+    return attach_bundle(t->evidence, subject, &what, t->deadline, err);
 }
 
 /* What this signer has said of the digest already. Too much to read is no reason not to sign;

@@ -82,6 +82,7 @@ static int children_fetch(struct children *c, struct loader *l, const struct man
     return 0;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most INDEX_DEPTH_MAX */
 static int visit_children(struct loader *l, const struct manifest *index, int depth,
                           struct err *err)
 {
@@ -103,6 +104,7 @@ static int visit_children(struct loader *l, const struct manifest *index, int de
     return 0;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most INDEX_DEPTH_MAX */
 static int visit(struct loader *l, const struct resolved *is, struct buf *body, int depth,
                  struct err *err)
 {

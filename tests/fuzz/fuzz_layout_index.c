@@ -28,24 +28,31 @@ static void check_entry(const struct layout_index *index, const struct layout_en
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check_index(struct bytes text)
 {
     struct arena CLEANUP(arena_clear) arena = ARENA_INIT(64 * MIB);
-    uint8_t *CLEANUP(mem_freep) copy = malloc(size > 0 ? size : 1);
     struct layout_index index;
     struct err err = ERR_INIT;
 
-    if (copy == NULL)
-        return 0;
-    if (size > 0)
-        memcpy(copy, data, size);
-    if (layout_index_parse(&index, (struct bytes) { copy, size }, &arena, &err) != 0) {
+    if (layout_index_parse(&index, text, &arena, &err) != 0) {
         if (index.n != 0 || index.entries != NULL || err.code == ERR_NONE ||
             err_text(&err)[0] == '\0')
             abort();
-        return 0;
+        return;
     }
     for (size_t i = 0; i < index.n && i < 64; i++)
         check_entry(&index, &index.entries[i]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint8_t *copy = malloc(size > 0 ? size : 1);
+
+    if (copy == NULL)
+        abort();
+    if (size > 0)
+        memcpy(copy, data, size);
+    check_index((struct bytes) { copy, size });
+    free(copy);
     return 0;
 }

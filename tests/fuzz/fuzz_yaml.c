@@ -27,6 +27,7 @@ static void check_scalar(const struct yaml_node *node)
         hold(bytes_is(node->text, node->boolean ? "true" : "false"));
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most YAML_DEPTH_MAX */
 static void check_mapping(const struct yaml_node *node, size_t depth)
 {
     for (size_t i = 0; i < node->n; i++) {
@@ -38,9 +39,12 @@ static void check_mapping(const struct yaml_node *node, size_t depth)
     }
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most YAML_DEPTH_MAX */
 static void check_node(const struct yaml_node *node, size_t depth)
 {
-    hold(node != NULL && node->line >= 1 && node->column >= 1 && depth <= YAML_DEPTH_MAX);
+    if (node == NULL)
+        abort();
+    hold(node->line >= 1 && node->column >= 1 && depth <= YAML_DEPTH_MAX);
     if (node->kind == YAML_MAPPING) {
         check_mapping(node, depth);
     } else if (node->kind == YAML_SEQUENCE) {

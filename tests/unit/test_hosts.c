@@ -185,7 +185,7 @@ static void files(void **state)
     CLEANUP(hosts_freep) struct hosts *hosts = NULL;
     struct err err = ERR_INIT;
 
-    EXPECT_ERR(hosts_load(&hosts, folder_path(f, "missing.yaml"), &err), &err, ERR_NOT_FOUND,
+    EXPECT_ERR(hosts_load(&hosts, folder_path(f, "missing.yaml"), &err), &err, ERR_CONFIG,
                "missing.yaml");
     assert_null(hosts);
     assert_int_equal(folder_write(f, "r.yaml", "version: 1\n", 0600), 0);
