@@ -3,7 +3,7 @@
 
 #include "engine/engine.h"
 
-#define WORKERS_DEFAULT 32 /* requests are waited for, not computed: more than the processors */
+#define WORKERS_DEFAULT 16 /* requests are waited for, not computed: more than the processors */
 #define WORKERS_MAX 256
 #define WINDOW 256 /* results that may wait for an earlier one: bounds memory */
 

@@ -179,6 +179,20 @@ static bool no_referrers_api(const struct fetch *f, const struct call *c)
                                (status >= 300 && status < 400));
 }
 
+/* A router that does not know the path says so in its own words; a 404 in the registry's words may be
+ * about the repository. Short of memory, the host is asked again. */
+static void note_absence(const struct call *c, const struct endpoint *e)
+{
+    char type[MEDIA_TYPE_MAX + 1];
+
+    answer_type(type, c);
+    if (c->http.status == 405 ||
+        (c->http.status == 404 && strcmp(type, "application/json") != 0)) {
+        if (registries_note_no_referrers(e->registries, e->wire, NULL) != 0)
+            return;
+    }
+}
+
 static int check_referrers(struct fetch *f, const struct call *c, const struct endpoint *e)
 {
     bool index = strcmp(f->media_type, TYPE_OCI_INDEX) == 0;
@@ -223,6 +237,7 @@ void fetch_result(struct fetch *f, struct call *c, const struct endpoint *e)
     if (f->what == FETCH_REFERRERS && c->http.err.code == ERR_NONE && no_referrers_api(f, c)) {
         err_set(&f->err, ERR_UNSUPPORTED, "%s/%s has no referrers API (HTTP %ld)", e->host,
                 e->repository, c->http.status);
+        note_absence(c, e);
         return;
     }
     if (c->http.err.code != ERR_NONE || c->http.status != 200) {

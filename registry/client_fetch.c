@@ -72,6 +72,17 @@ static void ask_mirrors(struct client *c, struct fetch *fetches, size_t n, size_
     }
 }
 
+/* What is known without asking: this host has no referrers API (registry.md 4.2: found out by
+ * behaviour, once per host). */
+static bool known_already(const struct client *c, struct fetch *f)
+{
+    if (f->what != FETCH_REFERRERS || f->page != NULL ||
+        !registries_lacks_referrers(c->original.registries, c->original.wire))
+        return false;
+    err_set(&f->err, ERR_UNSUPPORTED, "%s has no referrers API", c->original.host);
+    return true;
+}
+
 /* registry.md 3.4: a HEAD that does not tell the digest is asked again with GET. */
 static void ask_again(struct client *c, struct fetch *f, int64_t deadline)
 {
@@ -101,7 +112,9 @@ void client_fetch(struct store *s, struct fetch *fetches, size_t n, int64_t dead
         return;
     ask_mirrors(c, fetches, n, which, deadline);
     for (size_t i = 0; i < n; i++)
-        if (c->n_mirrors == 0 || !from_mirror(&fetches[i]) || fetches[i].err.code != ERR_NONE)
+        if ((c->n_mirrors == 0 || !from_mirror(&fetches[i]) ||
+             fetches[i].err.code != ERR_NONE) &&
+            !known_already(c, &fetches[i]))
             which[count++] = i;
     fetch_from(&c->original, fetches, which, count, deadline);
     for (size_t i = 0; i < n; i++)

@@ -46,6 +46,7 @@ void hosts_free(struct hosts *hosts)
     }
     for (size_t i = 0; i < CERTS_BASES; i++)
         free(hosts->certs_bases[i]);
+    free(hosts->unknown);
     free(hosts->entries);
     arena_clear(&hosts->texts);
     pthread_mutex_destroy(&hosts->lock);
@@ -131,12 +132,18 @@ static int find(struct host_settings *out, struct hosts *hosts, const char *host
         *out = entry->settings;
         return 0;
     }
+    if (hosts->unknown != NULL && strcmp(hosts->unknown, host) == 0) {
+        *out = (struct host_settings) { .parallel = HTTP_PARALLEL_OTHER };
+        return 0;
+    }
     if (certs_folder(&folder, hosts, host, err) != 0)
         return -1;
     if (entry == NULL && folder == NULL) {
-        /* Nothing is known, nothing is kept: names of hosts can come from anybody. */
+        /* Nothing is known, and of one host at a time is that kept: names can come from anybody. */
+        mem_freep(&hosts->unknown);
+        hosts->unknown = mem_text(bytes_text(host), err);
         *out = (struct host_settings) { .parallel = HTTP_PARALLEL_OTHER };
-        return 0;
+        return hosts->unknown == NULL ? -1 : 0;
     }
     if (entry == NULL && (entry = hosts_add(hosts, host, err)) == NULL)
         return -1;

@@ -23,6 +23,7 @@ struct hosts {
     struct host_entry *entries;
     size_t n, cap;
     char *certs_bases[CERTS_BASES]; /* NULL where there is none */
+    char *unknown; /* the last host that nothing is known of: many look-ups in a row are of one */
 };
 
 /** A new entry, in hosts->entries: borrowed until the next one is added. ERR_LIMIT, ERR_NOMEM. */

@@ -258,8 +258,46 @@ int registries_new(struct registries **out, const struct registries_options *opt
     return 0;
 }
 
+static bool lacks(const struct registries *r, const char *wire)
+{
+    const int64_t now = clock_millis();
+
+    for (size_t i = 0; i < ABSENCES_MAX; i++)
+        if (r->absences[i].host != NULL && now < r->absences[i].until &&
+            strcmp(r->absences[i].host, wire) == 0)
+            return true;
+    return false;
+}
+
+bool registries_lacks_referrers(struct registries *r, const char *wire)
+{
+    pthread_mutex_lock(&r->lock);
+    bool yes = lacks(r, wire);
+    pthread_mutex_unlock(&r->lock);
+    return yes;
+}
+
+int registries_note_no_referrers(struct registries *r, const char *wire, struct err *err)
+{
+    char *host = mem_text(bytes_text(wire), err);
+
+    if (host == NULL)
+        return -1;
+    pthread_mutex_lock(&r->lock);
+    if (!lacks(r, wire)) {
+        struct absence *a = &r->absences[r->next_absence++ % ABSENCES_MAX];
+        free(a->host);
+        *a = (struct absence) { STEAL(host), clock_deadline(ABSENCE_MS) };
+    }
+    pthread_mutex_unlock(&r->lock);
+    free(host);
+    return 0;
+}
+
 static void learned_free(struct registries *r)
 {
+    for (size_t i = 0; i < ABSENCES_MAX; i++)
+        free(r->absences[i].host);
     for (size_t i = 0; i < r->n_learned; i++) {
         free(r->learned[i].host);
         free(r->learned[i].realm);

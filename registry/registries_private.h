@@ -25,6 +25,14 @@ struct learned {
     char *realm, *service; /* Bearer; service may be NULL */
 };
 
+/** A host that was seen to have no referrers API: the question is not asked again for a while. */
+struct absence {
+    char *host;    /* wire host */
+    int64_t until; /* on clock_millis() */
+};
+#define ABSENCES_MAX 64          /* hosts remembered; the oldest is forgotten first */
+#define ABSENCE_MS (5 * 60000LL) /* registries gain the API over time */
+
 struct registries {
     struct registries_options options;
     struct hosts *hosts;
@@ -44,6 +52,8 @@ struct registries {
     struct names subjects;  /* fallback lists that a thread of this process is changing */
     struct learned *learned;
     size_t n_learned, cap_learned;
+    struct absence absences[ABSENCES_MAX];
+    size_t next_absence;
 };
 
 /** The transport, started with the first call. */
@@ -59,6 +69,10 @@ bool registries_elsewhere(struct registries *r, const char *host);
 bool registries_knows(struct registries *r, const struct names *names, const char *text);
 int registries_note(struct registries *r, struct names *names, const char *text,
                     struct err *err) MUST_CHECK;
+
+/** Is this host known to have no referrers API, and: it has none. */
+bool registries_lacks_referrers(struct registries *r, const char *wire);
+int registries_note_no_referrers(struct registries *r, const char *wire, struct err *err) MUST_CHECK;
 
 /** One thread of the process at a time in `key`. -1 with ERR_DEADLINE, ERR_NOMEM. */
 int registries_enter(struct registries *r, const char *key, int64_t deadline,

@@ -145,7 +145,7 @@ static int run_verify(int argc, char **argv, struct err *err)
         { "annotations", 'a', OPTION_LIST, &o.annotations, "NAME=VALUE",
           "what a signature must claim; may be repeated" },
         { "output", 'o', OPTION_TEXT, &o.output, "FORMAT", "text (default) or json" },
-        { "max-workers", 0, OPTION_NUMBER, &o.workers, "N", "images judged at once (default 32)" },
+        { "max-workers", 0, OPTION_NUMBER, &o.workers, "N", "images judged at once (default 16)" },
         { "check-claims", 0, OPTION_FLAG, &o.check_claims, NULL, NULL },
         { "insecure-ignore-tlog", 0, OPTION_FLAG, &o.ignore_log, NULL, NULL },
         { "private-infrastructure", 0, OPTION_FLAG, &o.ignore_log, NULL, NULL },
