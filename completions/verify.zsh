@@ -1,0 +1,64 @@
+#compdef verify
+# SPDX-License-Identifier: Apache-2.0
+
+_verify()
+{
+    local -a key output registry help commands
+    help=('(-h --help)'{-h,--help}'[print help]')
+    key=('*'{-k+,--key=}'[public key]:key:_files')
+    output=('(-o --output)'{-o+,--output=}'[form of the results]:format:(text json)')
+    registry=(
+        '--registries=[how registries are reached]:file:_files'
+        '--allow-http-registry[allow plain HTTP for every registry]'
+        '--allow-insecure-registry[do not check certificates]'
+        '--registry-username=[user name]:name:'
+        '--registry-password-stdin[read the password from standard input]'
+        '--registry-password-file=[file with the password]:file:_files'
+        '--registry-token-file=[file with a bearer token]:file:_files'
+        '--authfile=[credentials file]:file:_files'
+        '--registry-cacert=[CA certificates]:file:_files'
+        '--registry-client-cert=[client certificate]:file:_files'
+        '--registry-client-key=[its key]:file:_files'
+        '(-t --timeout)'{-t+,--timeout=}'[time for one image]:time:'
+        '--log-format=[form of log lines]:format:(text json)'
+        '(-d --verbose)'{-d,--verbose}'[log every request]'
+        '(-q --quiet)'{-q,--quiet}'[log errors only]'
+    )
+    commands=(
+        'blob:verify a file'
+        'tree:show what hangs on an image'
+        'help:tell about a command'
+    )
+
+    if ((CURRENT == 2)) && [[ $words[2] != -* ]]; then
+        _describe 'command' commands
+        compadd -S '' oci:
+        return
+    fi
+    case $words[2] in
+    (blob)
+        shift words; ((CURRENT--))
+        _arguments -s $help $key $output \
+            '--bundle=[the Sigstore bundle]:file:_files' \
+            '--signature=[or the bare signature, base64]:file:_files' \
+            ':file:_files'
+        ;;
+    (tree)
+        shift words; ((CURRENT--))
+        _arguments -s $help $key $output $registry ':image:'
+        ;;
+    (help)
+        shift words; ((CURRENT--))
+        _describe 'command' commands
+        ;;
+    (*)
+        _arguments -s $help $key $output $registry \
+            '*'{-a+,--annotations=}'[what a signature must claim]:NAME=VALUE:' \
+            '--max-workers=[images judged at once]:number:' \
+            '--version[print the version]' \
+            '*:image:'
+        ;;
+    esac
+}
+
+_verify "$@"
