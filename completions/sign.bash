@@ -19,7 +19,7 @@ _sign_options()
         ;;
     blob) printf '%s\n' --key -k --bundle --output-signature $password ;;
     generate-key-pair) printf '%s\n' --algorithm --output-key-prefix -o $password --force ;;
-    import-key-pair) printf '%s\n' --key -k --output-key-prefix -o $password --force ;;
+    import-key-pair) printf '%s\n' --key -k --old-password-file --output-key-prefix -o $password --force ;;
     public-key) printf '%s\n' --key -k --outfile $password ;;
     attach) printf '%s\n' --signature --payload $registry ;;
     copy) printf '%s\n' $registry ;;

@@ -60,6 +60,7 @@ _sign()
     (import-key-pair)
         shift words; ((CURRENT--))
         _arguments -s $help $key $password \
+            '--old-password-file=[password of the key as it comes]:file:_files' \
             '(-o --output-key-prefix)'{-o+,--output-key-prefix=}'[names of the files]:prefix:_files' \
             '--force[replace an existing key]'
         ;;

@@ -14,10 +14,8 @@ struct engine_options {
     struct registries *registries;
     const struct public_key *const *keys; /* of every signer of the policy */
     size_t n_keys;
-    const char
-        *evidence_repository; /* one more place where evidence hangs (COSIGN_REPOSITORY), or NULL */
-    int64_t timeout_ms;       /* of one image */
-    int workers;              /* 0: a default for the number of images */
+    int64_t timeout_ms; /* of one image */
+    int workers;        /* 0: a default for the number of images */
 };
 
 /** What was found out about one image. */

@@ -59,11 +59,10 @@ int key_source_read(struct secret **out, const char *source, mode_t *mode, struc
     struct err cause = ERR_INIT;
     if (file_read_secret(out, source, KEY_FILE_MAX, mode, &cause) == 0)
         return 0;
-    /* a key that is not there or not a key is a wrong command line, not bad luck */
-    bool wrong = cause.code == ERR_NOT_FOUND || cause.code == ERR_LIMIT;
+    /* a key that is not there, cannot be read or is none is a wrong command line, not bad luck */
     if (err != NULL) {
         *err = cause;
-        err->code = wrong ? ERR_CONFIG : cause.code;
+        err->code = cause.code == ERR_NOMEM ? ERR_NOMEM : ERR_CONFIG;
     }
     return -1;
 }
