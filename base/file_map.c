@@ -23,7 +23,7 @@ static int map_regular(struct file_map *out, const char *path, bool *done, struc
     if (data == MAP_FAILED)
         return err_sys(err, ERR_IO, errno, "%s", path);
     out->mapped = data;
-    out->content = (struct bytes){ data, (size_t)st.st_size };
+    out->content = (struct bytes) { data, (size_t)st.st_size };
     *done = true;
     return 0;
 }
@@ -32,7 +32,7 @@ int file_map(struct file_map *out, const char *path, size_t max, struct err *err
 {
     bool done = false;
 
-    *out = (struct file_map){ .read = BUF_INIT(max) };
+    *out = (struct file_map) { .read = BUF_INIT(max) };
     if (strcmp(path, "-") != 0 && map_regular(out, path, &done, err) != 0)
         return -1;
     if (done)
@@ -48,5 +48,5 @@ void file_unmap(struct file_map *map)
     if (map->mapped != NULL)
         munmap(map->mapped, map->content.len);
     buf_clear(&map->read);
-    *map = (struct file_map){ .mapped = NULL };
+    *map = (struct file_map) { .mapped = NULL };
 }

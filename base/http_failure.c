@@ -47,6 +47,15 @@ static bool handshake_broken(const struct http_job *job)
            strstr(job->detail, "unexpected eof") != NULL;
 }
 
+/* A server that sent more than it had announced left bytes on a kept connection, which the next
+ * answer begins with: a new connection may do better. */
+static bool kept_connection(const struct http_job *job)
+{
+    long made = 1;
+
+    return curl_easy_getinfo(job->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made == 0;
+}
+
 bool http_failure_passes(const struct http_job *job, CURLcode rc)
 {
     const struct failure *failure = failure_of(rc);
@@ -55,6 +64,8 @@ bool http_failure_passes(const struct http_job *job, CURLcode rc)
         return false;
     if (rc == CURLE_SSL_CONNECT_ERROR)
         return handshake_broken(job);
+    if (rc == CURLE_UNSUPPORTED_PROTOCOL || rc == CURLE_WEIRD_SERVER_REPLY)
+        return kept_connection(job);
     /* A name that is not there the second time is not there. */
     if (rc == CURLE_COULDNT_RESOLVE_HOST)
         return job->tries < 2;

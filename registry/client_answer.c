@@ -160,10 +160,13 @@ static bool is_index(struct bytes body, bool type_needed)
 {
     struct json_view root, type = JSON_VIEW_NONE, manifests = JSON_VIEW_NONE;
     const struct json_member members[] = { { "mediaType", &type, JSON_STRING, false },
-                                           { "manifests", &manifests, JSON_ARRAY, true } };
+                                           { "manifests", &manifests, JSON_ABSENT, true } };
 
     if (json_scan(&root, body, NULL) != 0 ||
         json_members(root, members, ARRAY_LEN(members), JSON_REST_IGNORED, "list", NULL) != 0)
+        return false;
+    /* Go servers write an empty list as null. */
+    if (manifests.kind != JSON_ARRAY && manifests.kind != JSON_NULL_VALUE)
         return false;
     return json_string_is(type, BYTES_LIT(TYPE_OCI_INDEX)) ||
            (type.kind == JSON_ABSENT && !type_needed);
@@ -179,15 +182,14 @@ static bool no_referrers_api(const struct fetch *f, const struct call *c)
                                (status >= 300 && status < 400));
 }
 
-/* A router that does not know the path says so in its own words; a 404 in the registry's words may be
- * about the repository. Short of memory, the host is asked again. */
+/* A router that does not know the path says so in its own words; a 404 in the registry's words may
+ * be about the repository. Short of memory, the host is asked again. */
 static void note_absence(const struct call *c, const struct endpoint *e)
 {
     char type[MEDIA_TYPE_MAX + 1];
 
     answer_type(type, c);
-    if (c->http.status == 405 ||
-        (c->http.status == 404 && strcmp(type, "application/json") != 0)) {
+    if (c->http.status == 405 || (c->http.status == 404 && strcmp(type, "application/json") != 0)) {
         if (registries_note_no_referrers(e->registries, e->wire, NULL) != 0)
             return;
     }

@@ -112,8 +112,7 @@ void client_fetch(struct store *s, struct fetch *fetches, size_t n, int64_t dead
         return;
     ask_mirrors(c, fetches, n, which, deadline);
     for (size_t i = 0; i < n; i++)
-        if ((c->n_mirrors == 0 || !from_mirror(&fetches[i]) ||
-             fetches[i].err.code != ERR_NONE) &&
+        if ((c->n_mirrors == 0 || !from_mirror(&fetches[i]) || fetches[i].err.code != ERR_NONE) &&
             !known_already(c, &fetches[i]))
             which[count++] = i;
     fetch_from(&c->original, fetches, which, count, deadline);

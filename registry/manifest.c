@@ -198,6 +198,7 @@ struct document {
     struct json_view config, layers, manifests, subject, annotations;
     struct json_view fs_layers, history; /* schema 1 */
     size_t max;                          /* of layers or manifests that are read */
+    bool null_is_empty;                  /* a list that is null has no entries */
 };
 
 static int read_members(struct document *doc, struct bytes body, struct err *err)
@@ -287,19 +288,23 @@ static int decide_type(const struct type_row **out, const struct document *doc,
     return 0;
 }
 
-static int parse_entries(struct manifest *m, struct json_view list, size_t max, struct arena *arena,
+static int parse_entries(struct manifest *m, const struct document *doc, struct arena *arena,
                          struct err *err)
 {
-    const char *what = m->kind == MANIFEST_INDEX ? "manifests" : "layers";
+    const bool index = m->kind == MANIFEST_INDEX;
+    const char *what = index ? "manifests" : "layers";
+    struct json_view list = index ? doc->manifests : doc->layers;
     struct json_walk walk = json_walk(list);
     struct json_view item;
     size_t n = json_count(list);
 
+    if (doc->null_is_empty && list.kind == JSON_NULL_VALUE)
+        return 0;
     if (list.kind != JSON_ARRAY)
         return err_set(err, ERR_MALFORMED, "%s %s", what,
                        list.kind == JSON_ABSENT ? "is missing" : "is not an array");
-    if (n > max)
-        return err_set(err, ERR_LIMIT, "%s: more than %zu", what, max);
+    if (n > doc->max)
+        return err_set(err, ERR_LIMIT, "%s: more than %zu", what, doc->max);
     if (n == 0)
         return 0;
     m->entries = arena_new(arena, n, sizeof(*m->entries), err);
@@ -324,7 +329,7 @@ static int parse_document(struct manifest *m, const struct document *doc, struct
         return err_set(err, ERR_MALFORMED, "config is missing");
     if (!index && descriptor_parse(&m->config, doc->config, "config", arena, err) != 0)
         return -1;
-    if (parse_entries(m, index ? doc->manifests : doc->layers, doc->max, arena, err) != 0 ||
+    if (parse_entries(m, doc, arena, err) != 0 ||
         type_get(&m->artifact_type, doc->artifact_type, "artifactType", arena, err) != 0)
         return -1;
     if (m->artifact_type == NULL)
@@ -371,6 +376,7 @@ int index_parse(struct manifest *out, struct bytes body, size_t max, struct aren
         return err_set(err, ERR_MALFORMED, "index: it is an image manifest");
     m.media_type = row->name;
     doc.max = max;
+    doc.null_is_empty = true; /* as Go servers write an empty list of referrers */
     if (parse_document(&m, &doc, arena, err) != 0)
         return err_wrap(err, "index");
     *out = m;

@@ -72,7 +72,8 @@ int registries_note(struct registries *r, struct names *names, const char *text,
 
 /** Is this host known to have no referrers API, and: it has none. */
 bool registries_lacks_referrers(struct registries *r, const char *wire);
-int registries_note_no_referrers(struct registries *r, const char *wire, struct err *err) MUST_CHECK;
+int registries_note_no_referrers(struct registries *r, const char *wire,
+                                 struct err *err) MUST_CHECK;
 
 /** One thread of the process at a time in `key`. -1 with ERR_DEADLINE, ERR_NOMEM. */
 int registries_enter(struct registries *r, const char *key, int64_t deadline,

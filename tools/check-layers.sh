@@ -44,7 +44,7 @@ check_includes()
 {
     for file in $(sources_of "$1"); do
         for later in $(forbidden "$1"); do
-            hits=$(grep -nE "$directive[\"<](\.\./)*$later/" "$file") || continue
+            hits=$(grep -nE "${directive}[\"<](\.\./)*$later/" "$file") || continue
             complain "$file includes $later/, which $1/ may not use: $hits"
         done
         if grep -qE "$directive\"([^/\"]+\"|\.)" "$file"; then

@@ -338,6 +338,14 @@ static void lists(void **state)
     assert_int_equal(m.n, INDEX_CHILDREN_MAX + 1);
     EXPECT_ERR(index_parse(&m, buf_bytes(&text), INDEX_CHILDREN_MAX, &arena, &err), &err, ERR_LIMIT,
                "more than 1000");
+    /* an empty list as Go servers write it; not so in an image index */
+    const struct bytes null_list = BYTES_LIT("{\"schemaVersion\":2,\"manifests\":null}");
+    EXPECT_OK(index_parse(&m, null_list, 9, &arena, &err), &err);
+    assert_int_equal(m.n, 0);
+    EXPECT_ERR(manifest_parse(&m, null_list, TYPE_OCI_INDEX, &arena, &err), &err, ERR_MALFORMED,
+               "manifests");
+    EXPECT_ERR(index_parse(&m, BYTES_LIT("{\"schemaVersion\":2}"), 9, &arena, &err), &err,
+               ERR_MALFORMED, "");
     EXPECT_ERR(index_parse(&m, BYTES_LIT("{" IMAGE "}"), 9, &arena, &err), &err, ERR_MALFORMED,
                "image manifest");
     assert_null(m.media_type);
