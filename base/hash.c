@@ -32,6 +32,11 @@ static int crypto_error(struct err *err, const char *what)
     return err_set(err, ERR_CRYPTO, "%s: the cryptographic library failed", what);
 }
 
+void hash_init(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
+
 size_t hash_size(enum hash_alg alg)
 {
     return rows[alg].size;

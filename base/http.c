@@ -17,6 +17,7 @@ int http_new(struct http **out, const struct http_options *options, struct err *
     pthread_mutex_init(&http->lock, NULL);
     pthread_cond_init(&http->host_ready, NULL);
     http->options = *options;
+    http->events.set = http->events.wake = -1;
     http->user_agent =
         mem_text(bytes_text(options->user_agent != NULL ? options->user_agent : "bulla"), err);
     if (http->user_agent == NULL || http_proxies_read(&http->proxies, err) != 0)
@@ -101,8 +102,10 @@ static void hand_over(struct http *http, struct http_job *job)
 
 static void wake(struct http *http)
 {
-    if (http->started)
-        curl_multi_wakeup(http->multi);
+    if (!http->started || !http->waiting)
+        return;
+    http->waiting = false;
+    http_events_wake(http);
 }
 
 /* A redirect led to a host that has not been asked for yet. Lock held, but not while asking. */

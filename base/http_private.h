@@ -6,6 +6,7 @@
  *
  *   http.c           API, hand-over between callers and the transport thread
  *   http_thread.c    the transport thread: one loop over one curl multi handle
+ *   http_events.c    what that loop waits for
  *   http_job.c       what follows an exchange: result, redirect or another try
  *   http_exchange.c  one wire exchange: headers and options of an easy handle
  *   http_callbacks.c what curl calls while it runs: address policy, bodies, ceilings
@@ -140,6 +141,13 @@ struct http_batch {
     pthread_cond_t changed;
 };
 
+/* What the transport thread waits for. */
+struct http_events {
+    int set;     /* epoll */
+    int wake;    /* eventfd: callers have handed something over */
+    int64_t due; /* when curl wants to be called, on clock_millis(); INT64_MAX: not by itself */
+};
+
 struct http {
     struct http_options options;
     char *user_agent;
@@ -149,6 +157,7 @@ struct http {
     pthread_mutex_t lock;
     pthread_cond_t host_ready;
     bool started, stopping;
+    bool waiting; /* the transport thread has taken what was handed over: it must be woken */
     pthread_t thread;
     CURLM *multi;
     struct http_job *incoming; /* handed over, oldest first */
@@ -159,6 +168,7 @@ struct http {
     /* The transport thread's own. */
     struct http_job *jobs, *jobs_last;
     int64_t next_wake;
+    struct http_events events;
     CURL *easies[HTTP_EASIES_KEPT];
     size_t n_easies;
 };
@@ -166,6 +176,13 @@ struct http {
 /** Start the thread. Lock held. -1 with ERR_NOMEM, ERR_INTERNAL. */
 int http_thread_start(struct http *http, struct err *err) MUST_CHECK;
 void http_thread_stop(struct http *http);
+
+/** The epoll set of the multi handle. -1 with ERR_IO, ERR_NOMEM; closed then. */
+int http_events_open(struct http *http, struct err *err) MUST_CHECK;
+void http_events_close(struct http *http);
+void http_events_wake(struct http *http); /* any thread */
+/** Wait at most so long, and let curl act on what happened. */
+void http_events_run(struct http *http, int pause_ms);
 
 /** Give a job back to its batch: done, or asking for a host. */
 void http_job_return(struct http_job *job);

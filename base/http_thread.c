@@ -62,6 +62,7 @@ static bool take_incoming(struct http *http)
     struct http_job *job = STEAL(http->incoming);
     bool stopping = http->stopping;
     http->incoming_last = NULL;
+    http->waiting = true;
     pthread_mutex_unlock(&http->lock);
     while (job != NULL) {
         struct http_job *next = job->next;
@@ -105,14 +106,12 @@ static void run_timers(struct http *http)
     }
 }
 
-static void run_exchanges(struct http *http)
+static void end_exchanges(struct http *http)
 {
-    int running = 0;
     int left = 0;
     CURLMsg *message = NULL;
     char *job = NULL;
 
-    curl_multi_perform(http->multi, &running);
     while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
         CURLcode rc = message->data.result;
         if (message->msg == CURLMSG_DONE &&
@@ -137,8 +136,8 @@ static void *run(void *context)
 
     while (take_incoming(http)) {
         run_timers(http);
-        run_exchanges(http);
-        curl_multi_poll(http->multi, NULL, 0, pause_of(http), NULL);
+        http_events_run(http, pause_of(http));
+        end_exchanges(http);
     }
     return NULL;
 }
@@ -164,8 +163,9 @@ int http_thread_start(struct http *http, struct err *err)
     http->next_wake = INT64_MAX;
     if (http->multi == NULL ||
         curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT) != CURLM_OK ||
-        create(http) != 0) {
+        http_events_open(http, err) != 0 || create(http) != 0) {
         curl_multi_cleanup(STEAL(http->multi));
+        http_events_close(http);
         curl_global_cleanup();
         return err_set(err, ERR_NOMEM, "no HTTP transport: out of memory or threads");
     }
@@ -180,11 +180,12 @@ void http_thread_stop(struct http *http)
     pthread_mutex_lock(&http->lock);
     http->stopping = true;
     pthread_mutex_unlock(&http->lock);
-    curl_multi_wakeup(http->multi);
+    http_events_wake(http);
     pthread_join(http->thread, NULL);
     for (size_t i = 0; i < http->n_easies; i++)
         curl_easy_cleanup(http->easies[i]);
     curl_multi_cleanup(http->multi);
+    http_events_close(http);
     curl_global_cleanup();
     http->started = false;
 }

@@ -1,3 +1,4 @@
+#include "base/hash.h"
 #include "base/secret.h"
 #include "verify/commands.h"
 
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
         { 0 },
     };
 
+    hash_init();
     if (secret_init(&err) != 0) {
         fprintf(stderr, "verify: %s\n", err_text(&err));
         return err_exit(err.code);

@@ -93,6 +93,12 @@ seen()
     esac
 }
 
+# lacks WORD FILE...: the word is in none of them.
+lacks()
+{
+    ! cat "${@:2}" | grep -q -- "$1"
+}
+
 # check NAME EXIT STDOUT_PATTERN STDERR_PATTERN -- CMD...
 check()
 {

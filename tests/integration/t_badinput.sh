@@ -192,7 +192,7 @@ while read -r name want command; do
     broken_layout
     (cd "$T/broken" && eval "${command//BLOB/$blob}")
     says "layout: $name" 3 'malformed|not-found|too-large' -- "$verify" "oci:$T/broken:v1" --key "$T/key.pub"
-    assert "layout: $name is not called unsigned" sh -c '! grep -q unsigned "$1" "$2"' sh "$T/out" "$T/err"
+    assert "layout: $name is not called unsigned" lacks unsigned "$T/out" "$T/err"
     run "$sign" "oci:$T/broken:v1" --key "$T/key.key"
     assert "layout: $name: sign exits $want" test "$status" -eq "$want"
 done <<'END'
