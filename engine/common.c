@@ -4,12 +4,51 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
 
 #define STRINGIFY_(x) #x
 #define STRINGIFY(x) STRINGIFY_(x)
+
+int common_main(int argc, char **argv, const char *program, const char *intro,
+                const struct command *commands)
+{
+    struct err err = ERR_INIT;
+
+    hash_init();
+    if (secret_init(&err) != 0) {
+        fprintf(stderr, "%s: %s\n", program, err_text(&err));
+        return err_exit(err.code);
+    }
+    return option_main(argc, argv, program, STRINGIFY(BULLA_VERSION), intro, commands);
+}
+
+int common_not_yet(int argc, char **argv, struct err *err)
+{
+    (void)argc;
+    return err_set(err, ERR_USAGE, "%s: not supported yet", argv[0]);
+}
+
+int common_signature_file(struct buf *base64, struct buf *raw, const char *path, struct err *err)
+{
+    struct buf CLEANUP(buf_clear) file = BUF_INIT(KEY_FILE_MAX);
+
+    if (file_read(&file, path, err) != 0) {
+        err->code = err->code == ERR_NOT_FOUND ? ERR_CONFIG : err->code;
+        return -1;
+    }
+    struct bytes text = buf_bytes(&file);
+    while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r'))
+        text.len--;
+    if (base64_decode(raw, text, BASE64_STANDARD, err) != 0 || raw->len == 0)
+        return err_set(err, ERR_CONFIG, "%s: not a base64 signature", path);
+    if (base64 == NULL)
+        return 0;
+    buf_add_bytes(base64, text);
+    return buf_check(base64, "signature", err);
+}
 
 static int log_start(const struct common *c, const char *program, struct err *err)
 {

@@ -73,6 +73,20 @@ struct common {
         "quiet", 'q', OPTION_FLAG, &(c)->quiet, NULL, "errors only"                                     \
     }
 
+/** A whole program: libraries started, then option_main(). */
+int common_main(int argc, char **argv, const char *program, const char *intro,
+                const struct command *commands);
+
+/** The run function of a word that is a command, not an image, and does not work yet: refused by
+ * name. */
+int common_not_yet(int argc, char **argv, struct err *err);
+
+/** A signature file as tools write it: base64, perhaps with a newline. Appended to `base64` (may be
+ * NULL) as text and to `raw` decoded. -1 with ERR_CONFIG (not there, not base64), ERR_IO,
+ * ERR_LIMIT. */
+int common_signature_file(struct buf *base64, struct buf *raw, const char *path,
+                          struct err *err) MUST_CHECK;
+
 /** After option_parse: log set up, secrets read, registries.yaml read. -1 with ERR_USAGE,
  * ERR_CONFIG. */
 int common_start(struct common *c, const char *program, struct err *err) MUST_CHECK;

@@ -21,14 +21,9 @@ struct checker {
 static int because(struct checker *c, enum reason_code code, const char *where, const char *text,
                    struct err *err)
 {
-    struct arena *arena = &c->out->arena;
-    struct reason reason = { .code = code };
+    const struct reason reason = { code, where, text };
 
-    reason.where = arena_text(arena, bytes_text(where), err);
-    reason.text = arena_text(arena, bytes_text(text), err);
-    if (reason.where == NULL || reason.text == NULL)
-        return -1;
-    return reason_add(&c->out->reasons, arena, &reason, err);
+    return reason_add(&c->out->reasons, &c->out->arena, &reason, err);
 }
 
 /* Our side failed: nothing may be concluded from that. */

@@ -30,12 +30,8 @@ static void incomplete(struct evidence_set *set, const struct err *why, const ch
 static int add_reason(struct evidence_set *set, enum reason_code code, const char *where,
                       const char *text, struct err *err)
 {
-    struct reason reason = { .code = code };
+    const struct reason reason = { code, where, text };
 
-    reason.where = arena_text(&set->arena, bytes_text(where), err);
-    reason.text = arena_text(&set->arena, bytes_text(text), err);
-    if (reason.where == NULL || reason.text == NULL)
-        return -1;
     return reason_add(&set->reasons, &set->arena, &reason, err);
 }
 

@@ -36,12 +36,8 @@ static void incomplete(struct discovery *d, const struct err *why, const char *w
 static int add_reason(struct discovery *d, enum reason_code code, const char *where,
                       const char *text, struct err *err)
 {
-    struct reason reason = { .code = code };
+    const struct reason reason = { code, where, text };
 
-    reason.where = arena_text(&d->arena, bytes_text(where), err);
-    reason.text = arena_text(&d->arena, bytes_text(text), err);
-    if (reason.where == NULL || reason.text == NULL)
-        return -1;
     return reason_add(&d->reasons, &d->arena, &reason, err);
 }
 

@@ -85,6 +85,12 @@ int reason_add(struct reason_list *list, struct arena *arena, const struct reaso
         list->items = grown;
         list->cap = cap;
     }
-    list->items[list->n++] = *reason;
+    struct reason *added = &list->items[list->n];
+    added->code = reason->code;
+    added->where = arena_text(arena, bytes_text(reason->where), err);
+    added->text = arena_text(arena, bytes_text(reason->text), err);
+    if (added->where == NULL || added->text == NULL)
+        return -1;
+    list->n++;
     return 0;
 }

@@ -66,7 +66,7 @@ struct reason_list {
     size_t cap;
 };
 
-/** Append, with the text formatted into the arena. */
+/** Append a copy, its texts copied into the arena. -1 with ERR_LIMIT, ERR_NOMEM. */
 int reason_add(struct reason_list *list, struct arena *arena, const struct reason *reason,
                struct err *err) MUST_CHECK;
 

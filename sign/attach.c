@@ -45,33 +45,17 @@ static int open_image(struct attached *a, struct common *common, const char *nam
     return 0;
 }
 
-/* The signature file as tools write it: base64, perhaps with a newline. */
-static int read_signature(struct buf *base64, const char *path, struct err *err)
-{
-    struct buf CLEANUP(buf_clear) file = BUF_INIT(KEY_FILE_MAX);
-    struct buf CLEANUP(buf_clear) raw = BUF_INIT(SIGNATURE_BYTES_MAX);
-
-    if (file_read(&file, path, err) != 0)
-        return -1;
-    struct bytes text = buf_bytes(&file);
-    while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r'))
-        text.len--;
-    if (base64_decode(&raw, text, BASE64_STANDARD, err) != 0 || raw.len == 0)
-        return err_set(err, ERR_CONFIG, "%s: not a base64 signature", path);
-    buf_add_bytes(base64, text);
-    return buf_check(base64, "signature", err);
-}
-
 static int attach_signature(struct attached *a, const struct attach_options *o, struct err *err)
 {
     struct buf CLEANUP(buf_clear) base64 = BUF_INIT(2 * SIGNATURE_BYTES_MAX);
+    struct buf CLEANUP(buf_clear) raw = BUF_INIT(SIGNATURE_BYTES_MAX);
     struct buf CLEANUP(buf_clear) payload = BUF_INIT(PAYLOAD_MAX);
     struct arena CLEANUP(arena_clear) scratch = ARENA_INIT(MIB);
     struct simple_signing claims;
 
     if (o->signature == NULL || o->payload == NULL)
         return err_set(err, ERR_USAGE, "--signature FILE and --payload FILE are both needed");
-    if (read_signature(&base64, o->signature, err) != 0 ||
+    if (common_signature_file(&base64, &raw, o->signature, err) != 0 ||
         file_read(&payload, o->payload, err) != 0)
         return -1;
     if (simple_signing_parse(&claims, buf_bytes(&payload), &scratch, err) != 0) {

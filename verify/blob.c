@@ -96,16 +96,10 @@ static int check_bundle(struct finding *f, const struct blob_options *o,
 static int check_bare(struct finding *f, const struct blob_options *o, const struct blob_keys *keys,
                       struct bytes content, struct err *err)
 {
-    struct buf CLEANUP(buf_clear) file = BUF_INIT(KEY_FILE_MAX);
     struct buf CLEANUP(buf_clear) signature = BUF_INIT(SIGNATURE_BYTES_MAX);
 
-    if (file_read(&file, o->signature, err) != 0)
-        return misnamed(err);
-    struct bytes text = buf_bytes(&file);
-    while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r'))
-        text.len--;
-    if (base64_decode(&signature, text, BASE64_STANDARD, err) != 0)
-        return err_set(err, ERR_CONFIG, "%s: not a base64 signature", o->signature);
+    if (common_signature_file(NULL, &signature, o->signature, err) != 0)
+        return -1;
     return check_signature(f, keys, content, buf_bytes(&signature), err);
 }
 

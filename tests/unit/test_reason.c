@@ -119,7 +119,8 @@ static void list_grows_in_order(void **state)
 
 static void list_is_bounded_by_its_arena(void **state)
 {
-    struct arena CLEANUP(arena_clear) arena = ARENA_INIT(4 * sizeof(struct reason));
+    const size_t texts = sizeof("w") + sizeof("t");
+    struct arena CLEANUP(arena_clear) arena = ARENA_INIT(4 * (sizeof(struct reason) + texts));
     const struct reason reason = { .code = REASON_UNSIGNED, .where = "w", .text = "t" };
     struct reason_list list = { 0 };
     struct err err = ERR_INIT;
