@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include "base/json_same.h"
 #include "base/json_scan.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -109,8 +110,14 @@ int jx_parse(struct jx **out, struct bytes text, struct err *err)
     if (memchr(data, '\0', text.len) != NULL)
         return nul_refused(text, err);
     memset(&error, 0, sizeof(error));
-    *out = jx_of(json_loadb(data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error));
-    return *out != NULL ? 0 : parse_failed(text, &error, err);
+    struct jx *CLEANUP(jx_freep) tree =
+        jx_of(json_loadb(data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error));
+    if (tree == NULL)
+        return parse_failed(text, &error, err);
+    if (json_same(tree, text, err) != 0)
+        return -1;
+    *out = STEAL(tree);
+    return 0;
 }
 
 void jx_free(struct jx *v)

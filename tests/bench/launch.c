@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 /*
- * launch FILE PROGRAM ARGUMENT...: runs the program and writes "wall CPU memory status" to FILE: microseconds, microseconds, KiB at the
- * peak, the wait status. A program of its own because Linux counts the peak memory of whoever forked the child into the child's: a
- * script interpreter's 10 MiB would hide what is measured.
+ * launch FILE PROGRAM ARGUMENT...: runs the program and writes "wall CPU memory status" to FILE:
+ * microseconds, microseconds, KiB at the peak, the wait status. A program of its own because Linux
+ * counts the peak memory of whoever forked the child into the child's: a script interpreter's 10
+ * MiB would hide what is measured.
  */
 static long long micros(const struct timeval *t)
 {
