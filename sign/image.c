@@ -166,10 +166,12 @@ static int sign_tree(struct target *t, const struct resolved *root, struct buf *
 {
     struct tree CLEANUP(tree_clear) tree = { .n = 0 };
 
+    if (!t->run->options->recursive)
+        return sign_digest(t, root, err);
     if (tree_load(&tree, t->image, root, body, t->deadline, err) != 0)
         return -1;
     /* Children first: an interrupted run never leaves a signed index with unsigned children. */
-    for (size_t i = t->run->options->recursive ? 0 : tree.n - 1; i < tree.n; i++)
+    for (size_t i = 0; i < tree.n; i++)
         if (sign_digest(t, &tree.nodes[i].is, err) != 0)
             return -1;
     return 0;
@@ -204,12 +206,16 @@ static int open_evidence(struct target *t, struct store **own, struct err *err)
     return 0;
 }
 
-static int check_type(const struct resolved *resolved, struct buf *body, struct err *err)
+/* Is it an image at all? Its own word for its type is what a referrer repeats. */
+static int check_type(struct resolved *resolved, const struct buf *body, struct err *err)
 {
     struct arena CLEANUP(arena_clear) scratch = ARENA_INIT(MANIFEST_MAX * 2);
     struct manifest m;
 
-    return manifest_parse(&m, buf_bytes(body), resolved->media_type, &scratch, err);
+    if (manifest_parse(&m, buf_bytes(body), resolved->media_type, &scratch, err) != 0)
+        return -1;
+    snprintf(resolved->media_type, sizeof(resolved->media_type), "%s", m.media_type);
+    return 0;
 }
 
 static int sign_image(struct run *run, const struct reference *image, struct err *err)
