@@ -83,6 +83,7 @@
 #define LOG_MESSAGE_MAX 4096    /* of one event, after escaping */
 #define LOG_FIELD_MAX 1024      /* of one field */
 #define LOG_LINE_MAX (64 * KIB) /* one write() */
-#define OPTIONS_MAX 64          /* rows of one option table */
+#define OPTION_BYTES_MAX ((int64_t)4 << 30) /* a size on a command line */
+#define OPTIONS_MAX 96          /* rows of one option table */
 
 #endif

@@ -11,6 +11,7 @@
 
 struct arena_block {
     struct arena_block *next;
+    void *adopted; /* memory that came from elsewhere, or NULL */
     size_t used;
     size_t cap;
     alignas(max_align_t) uint8_t data[];
@@ -74,6 +75,7 @@ static struct arena_block *arena_block_for(struct arena *a, size_t len, struct e
         err_set(err, ERR_NOMEM, "out of memory");
         return NULL;
     }
+    block->adopted = NULL;
     block->used = 0;
     block->cap = cap;
     block->next = a->blocks;
@@ -136,10 +138,30 @@ char *arena_printf(struct arena *a, struct err *err, const char *fmt, ...)
     return text;
 }
 
+int arena_adopt(struct bytes *out, struct arena *a, struct buf *in, struct err *err)
+{
+    *out = BYTES_NONE;
+    if (in->len > a->max || a->used > a->max - in->len)
+        return err_set(err, ERR_LIMIT, "more than %zu bytes of memory for one item", a->max);
+    struct arena_block *block = mem_new(1, sizeof(*block), err);
+    if (block == NULL)
+        return -1;
+    const struct buf taken = buf_take(in);
+    block->adopted = taken.data;
+    a->used += taken.len;
+    *out = (struct bytes) { taken.data, taken.len };
+    /* behind the first, which small pieces are still cut from */
+    struct arena_block **where = a->blocks == NULL ? &a->blocks : &a->blocks->next;
+    block->next = *where;
+    *where = block;
+    return 0;
+}
+
 void arena_clear(struct arena *a)
 {
     while (a->blocks != NULL) {
         struct arena_block *next = a->blocks->next;
+        free(a->blocks->adopted);
         free(a->blocks);
         a->blocks = next;
     }

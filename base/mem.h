@@ -45,6 +45,9 @@ char *arena_text(struct arena *a, struct bytes in,
                  struct err *err) MUST_CHECK; /* NUL-terminated copy */
 char *arena_printf(struct arena *a, struct err *err, const char *fmt, ...)
     PRINTF_LIKE(3, 4) MUST_CHECK;
+/** Take over a buffer's memory: its content lives as long as the arena, and counts. `in` is empty
+ * afterwards; on failure it is as it was. */
+int arena_adopt(struct bytes *out, struct arena *a, struct buf *in, struct err *err) MUST_CHECK;
 void arena_clear(struct arena *a);
 
 #endif

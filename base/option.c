@@ -114,26 +114,56 @@ static int parse_number(int64_t *out, const char *text, const char *name, struct
     return 0;
 }
 
-static int parse_millis(int64_t *out, const char *text, const char *name, struct err *err)
+/* A word that follows a number, and what it multiplies. */
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+/* False when the text is not a number with one of the units, or too large. */
+static bool parse_unit(int64_t *out, const char *text, const struct unit *units, size_t n)
 {
-    static const struct {
-        const char *unit;
-        int64_t millis;
-    } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
-    size_t digits = strspn(text, "0123456789");
-    struct bytes number = { (const uint8_t *)text, digits };
+    const size_t digits = strspn(text, "0123456789");
+    const struct bytes number = { (const uint8_t *)text, digits };
     uint64_t value;
 
-    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        uint64_t most = (uint64_t)(INT64_MAX / units[i].millis);
-        if (strcmp(text + digits, units[i].unit) != 0 ||
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t most = (uint64_t)(INT64_MAX / units[i].factor);
+        if (strcmp(text + digits, units[i].name) != 0 ||
             decimal_parse(&value, number, most, NULL) != 0)
             continue;
-        *out = (int64_t)value * units[i].millis;
-        return 0;
+        *out = (int64_t)value * units[i].factor;
+        return true;
     }
+    return false;
+}
+
+static int parse_millis(int64_t *out, const char *text, const char *name, struct err *err)
+{
+    static const struct unit units[] = {
+        { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }
+    };
+
+    if (parse_unit(out, text, units, ARRAY_LEN(units)))
+        return 0;
     return err_set(err, ERR_USAGE, "--%s: '%s' is not a duration such as 500ms, 30s, 3m or 1h",
                    name, text);
+}
+
+static int parse_size(size_t *out, const char *text, const char *name, struct err *err)
+{
+    static const struct unit units[] = {
+        { "", 1 }, { "KiB", 1024 }, { "MiB", 1048576 }, { "GiB", 1073741824 }
+    };
+    int64_t bytes;
+
+    if (!parse_unit(&bytes, text, units, ARRAY_LEN(units)) || bytes < 1 || bytes > OPTION_BYTES_MAX)
+        return err_set(err, ERR_USAGE,
+                       "--%s: '%s' is not a size such as 65536, 512KiB, 128MiB or 1GiB (4GiB at "
+                       "most)",
+                       name, text);
+    *out = (size_t)bytes;
+    return 0;
 }
 
 static int parse_flag(bool *out, const char *text, const char *name, struct err *err)
@@ -174,6 +204,8 @@ static int take(struct parser *p, size_t i, const char *text, struct err *err)
         return parse_number(row->value, text, row->name, err);
     case OPTION_MILLIS:
         return parse_millis(row->value, text, row->name, err);
+    case OPTION_SIZE:
+        return parse_size(row->value, text, row->name, err);
     case OPTION_LIST:
         return append(row->value, text, p->argc, err);
     case OPTION_REFUSED:

@@ -18,6 +18,7 @@ enum option_kind {
     OPTION_TEXT,   /* const char * */
     OPTION_NUMBER, /* int64_t, 0 or more */
     OPTION_MILLIS, /* int64_t milliseconds, written "500ms", "30s", "3m", "1h" */
+    OPTION_SIZE,   /* size_t bytes, 1 or more, written "4096", "64KiB", "128MiB", "1GiB" */
     OPTION_LIST,   /* struct option_list: may be repeated */
     OPTION_REFUSED /* recognised, and refused with `help` as the reason (ERR_USAGE) */
 };

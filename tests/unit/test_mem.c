@@ -116,6 +116,33 @@ static void arena_ceiling(void **state)
     assert_string_equal(arena_text(&a, BYTES_LIT("123456789"), &err), "123456789");
 }
 
+/* Memory from elsewhere counts, lives as long as the arena, and small pieces go on. */
+static void arena_takes_over(void **state)
+{
+    CLEANUP(arena_clear) struct arena a = ARENA_INIT(100);
+    CLEANUP(buf_clear) struct buf large = BUF_INIT(200);
+    struct err err = ERR_INIT;
+    struct bytes kept;
+
+    (void)state;
+    buf_add_text(&large, "0123456789");
+    EXPECT_OK(arena_adopt(&kept, &a, &large, &err), &err);
+    assert_true(bytes_is(kept, "0123456789"));
+    assert_null(large.data);
+    assert_int_equal(a.used, 10);
+    assert_non_null(arena_new(&a, 1, 80, &err));
+    buf_add_text(&large, "0123456789");
+    EXPECT_OK(arena_adopt(&kept, &a, &large, &err), &err);
+    buf_add_text(&large, "x");
+    EXPECT_ERR(arena_adopt(&kept, &a, &large, &err), &err, ERR_LIMIT, "more than 100");
+    assert_null(kept.data);
+    EXPECT_BUF(&large, "x");
+    arena_clear(&a);
+    EXPECT_OK(arena_adopt(&kept, &a, &large, &err), &err);
+    EXPECT_OK(arena_adopt(&kept, &a, &large, &err), &err); /* nothing */
+    assert_int_equal(kept.len, 0);
+}
+
 static void freed_pointers_are_null(void **state)
 {
     struct err err = ERR_INIT;
@@ -136,6 +163,7 @@ int main(void)
         cmocka_unit_test(arrays_too_large_to_count),
         cmocka_unit_test(arena_pieces),
         cmocka_unit_test(arena_ceiling),
+        cmocka_unit_test(arena_takes_over),
         cmocka_unit_test(freed_pointers_are_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL) != 0;

@@ -18,17 +18,19 @@ struct values {
     const char *key;
     int64_t threads;
     int64_t timeout;
+    size_t size;
     struct option_list annotations;
     const char *host;
 };
 
-static void make_table(struct option table[9], struct values *v)
+static void make_table(struct option table[10], struct values *v)
 {
-    const struct option rows[9] = {
+    const struct option rows[10] = {
         { "recursive", 'r', OPTION_FLAG, &v->recursive, NULL, "Sign the children too." },
         { "key", 'k', OPTION_TEXT, &v->key, "KEY", "Key to sign with." },
         { "threads", 0, OPTION_NUMBER, &v->threads, "N", "Workers." },
         { "timeout", 't', OPTION_MILLIS, &v->timeout, "TIME", "Give up after this time." },
+        { "size", 0, OPTION_SIZE, &v->size, "SIZE", "Ceiling." },
         { "annotations", 'a', OPTION_LIST, &v->annotations, "KEY=VALUE", "Add an annotation." },
         { "host-with-a-long-name-indeed", 'h', OPTION_TEXT, &v->host, "HOST", "Host to ask." },
         { "keyless", 0, OPTION_REFUSED, NULL, NULL, "keyless signing is not offered" },
@@ -89,6 +91,10 @@ static const struct row rows[] = {
     { "sign --timeout 1h", "timeout=3600000", false },
     { "sign --timeout 0s", "timeout=0", false },
     { "sign --timeout 2562047788015h", "timeout=9223372036854000000", false },
+    { "sign --size 1", "size=1", false },
+    { "sign --size 64KiB", "size=65536", false },
+    { "sign --size=128MiB", "size=134217728", false },
+    { "sign --size 4GiB", "size=4294967296", false },
     { "sign -a x=1 image --annotations y=2 -az=3", "a:x=1 a:y=2 a:z=3 image", false },
     { "sign -a x=1 -a x=1", "a:x=1 a:x=1", false },
     { "sign -h host", "host=host", false }, /* the table's letter comes before help's */
@@ -139,6 +145,16 @@ static const struct row rows[] = {
     { "sign --timeout 1m30s", "not a duration", true },
     { "sign --timeout 1ss", "not a duration", true },
     { "sign --timeout 01s", "not a duration", true },
+    { "sign --size 0", "'0' is not a size", true },
+    { "sign --size 0MiB", "not a size", true },
+    { "sign --size=", "not a size", true },
+    { "sign --size MiB", "not a size", true },
+    { "sign --size 1MB", "not a size", true },
+    { "sign --size 1mib", "not a size", true },
+    { "sign --size -1", "not a size", true },
+    { "sign --size 01", "not a size", true },
+    { "sign --size 4294967297", "4GiB at most", true },
+    { "sign --size 9223372036854775808GiB", "not a size", true },
     { "sign --timeout 2562047788016h", "not a duration", true },
 };
 
@@ -152,6 +168,8 @@ static void describe(struct buf *out, const struct values *v)
         buf_addf(out, " threads=%lld", (long long)v->threads);
     if (v->timeout >= 0)
         buf_addf(out, " timeout=%lld", (long long)v->timeout);
+    if (v->size > 0)
+        buf_addf(out, " size=%zu", v->size);
     if (v->host != NULL)
         buf_addf(out, " host=%s", v->host);
     for (size_t i = 0; i < v->annotations.n; i++)
@@ -164,7 +182,7 @@ static void parse_case(void **state)
     struct values v = { .threads = -1, .timeout = -1 };
     const struct row *row = *state;
     struct err err = ERR_INIT;
-    struct option table[9];
+    struct option table[10];
     char *argv[WORDS_MAX];
     char copy[200];
     bool help = true;
@@ -366,7 +384,7 @@ static void lost_output_is_a_failure(void **state)
 static void help_lists_every_option(void **state)
 {
     static const struct command command = { "one", "The first one.", "IMAGE", "Details.", run_one };
-    struct option table[9];
+    struct option table[10];
     struct values v = { 0 };
     char text[4096];
 
@@ -389,6 +407,7 @@ static void help_lists_every_option(void **state)
                               "  -k, --key KEY                Key to sign with.\n"
                               "      --threads N              Workers.\n"
                               "  -t, --timeout TIME           Give up after this time.\n"
+                              "      --size SIZE              Ceiling.\n"
                               "  -a, --annotations KEY=VALUE  Add an annotation.\n"
                               "  -h, --host-with-a-long-name-indeed HOST\n"
                               "                               Host to ask.\n"
