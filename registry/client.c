@@ -102,6 +102,7 @@ static const struct store_ops client_ops = {
     .mount_blob = client_mount_blob,
     .put_manifest = client_put_manifest,
     .put_referrer = client_put_referrer,
+    .remove_referrer = client_remove_referrer,
     .tags = client_tags,
     .delete_manifest = client_delete_manifest,
     .free = client_free,

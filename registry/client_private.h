@@ -64,5 +64,7 @@ int push_manifest(struct pushed *out, struct client *c, const struct manifest_pu
 /* referrers.c */
 int client_put_referrer(struct store *s, struct bytes body, const char *media_type,
                         int64_t deadline, struct err *err) MUST_CHECK;
+int client_remove_referrer(struct store *s, const struct digest *subject,
+                           const struct digest *referrer, int64_t deadline, struct err *err);
 
 #endif

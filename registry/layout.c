@@ -236,6 +236,7 @@ static const struct store_ops layout_ops = {
     .mount_blob = layout_mount_blob,
     .put_manifest = layout_put_manifest,
     .put_referrer = layout_put_referrer,
+    .remove_referrer = layout_remove_referrer,
     .tags = layout_tags,
     .delete_manifest = layout_delete_manifest,
     .free = layout_free,

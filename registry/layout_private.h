@@ -65,6 +65,8 @@ int layout_put_manifest(struct store *s, const char *tag, struct bytes body, con
                         int64_t deadline, struct err *err) MUST_CHECK;
 int layout_put_referrer(struct store *s, struct bytes body, const char *media_type,
                         int64_t deadline, struct err *err) MUST_CHECK;
+int layout_remove_referrer(struct store *s, const struct digest *subject,
+                           const struct digest *referrer, int64_t deadline, struct err *err);
 int layout_delete_manifest(struct store *s, const struct digest *digest, int64_t deadline,
                            struct err *err) MUST_CHECK;
 

@@ -333,3 +333,16 @@ int layout_delete_manifest(struct store *s, const struct digest *digest, int64_t
         return 0;
     return layout_blob_remove(l, digest, err);
 }
+
+/* What an entry of the index does not list is nobody's referrer. */
+int layout_remove_referrer(struct store *s, const struct digest *subject,
+                           const struct digest *referrer, int64_t deadline, struct err *err)
+{
+    (void)subject;
+    if (layout_delete_manifest(s, referrer, deadline, err) == 0)
+        return 0;
+    if (err->code != ERR_NOT_FOUND)
+        return -1;
+    err_reset(err);
+    return 0;
+}

@@ -25,7 +25,7 @@
 struct listing {
     struct client *client;
     char tag[DIGEST_TAG_MAX];
-    struct jx *entry; /* the descriptor to be listed */
+    struct jx *entry; /* the descriptor to be listed; NULL: `digest` is not to be listed */
     struct digest digest;
     int64_t deadline;
     int64_t pause_ms;
@@ -75,16 +75,36 @@ static int parse_index(struct jx **out, struct bytes body, struct err *err)
     return 0;
 }
 
-static bool index_lists(const struct jx *index, const struct digest *digest)
+/* Where the index (NULL: none) lists the digest; its size when it does not. */
+static size_t index_find(const struct jx *index, const struct digest *digest)
 {
     const struct jx *manifests = jx_get(index, "manifests");
+    const size_t n = jx_size(manifests);
     char text[DIGEST_TEXT_MAX];
+    size_t i = 0;
 
     digest_format(text, digest);
-    for (size_t i = 0; i < jx_size(manifests); i++)
-        if (bytes_is(jx_text(jx_get(jx_at(manifests, i), "digest")), text))
-            return true;
-    return false;
+    while (i < n && !bytes_is(jx_text(jx_get(jx_at(manifests, i), "digest")), text))
+        i++;
+    return i;
+}
+
+static bool index_lists(const struct jx *index, const struct digest *digest)
+{
+    return index_find(index, digest) < jx_size(jx_get(index, "manifests"));
+}
+
+/* As it is to be. */
+static int edit_index(const struct listing *l, struct jx *index, struct err *err)
+{
+    struct jx *manifests = jx_get(index, "manifests");
+
+    if (l->entry != NULL)
+        return jx_append(manifests, jx_copy(l->entry), err);
+    while (index_lists(index, &l->digest))
+        if (jx_remove(manifests, index_find(index, &l->digest), err) != 0)
+            return -1;
+    return 0;
 }
 
 /* What a read said. */
@@ -139,8 +159,7 @@ static int write_index(struct listing *l, struct jx *index, struct err *err)
     struct manifest_put put = { .tag = l->tag, .media_type = TYPE_OCI_INDEX, .once = true };
     struct pushed pushed;
 
-    if (jx_append(jx_get(index, "manifests"), jx_copy(l->entry), err) != 0 ||
-        jx_write(&text, index, JX_COMPACT, err) != 0 ||
+    if (edit_index(l, index, err) != 0 || jx_write(&text, index, JX_COMPACT, err) != 0 ||
         buf_check(&text, "list of referrers", err) != 0)
         return -1;
     put.body = buf_bytes(&text);
@@ -148,17 +167,17 @@ static int write_index(struct listing *l, struct jx *index, struct err *err)
     return push_manifest(&pushed, l->client, &put, l->deadline, err);
 }
 
-/* Read, and write when the entry is missing. *listed: it was there. */
-static int round_of(struct listing *l, bool *listed, struct err *err)
+/* Read, and write when the index is not as it is to be. *settled: it was. */
+static int round_of(struct listing *l, bool *settled, struct err *err)
 {
     struct jx *CLEANUP(jx_freep) index = NULL;
     struct err failure = ERR_INIT;
 
-    *listed = false;
+    *settled = false;
     if (read_index(&index, l, err) != 0)
         return -1;
-    if (index != NULL && index_lists(index, &l->digest)) {
-        *listed = true;
+    if (index_lists(index, &l->digest) == (l->entry != NULL)) {
+        *settled = true;
         return 0;
     }
     if (index == NULL)
@@ -173,23 +192,23 @@ static int round_of(struct listing *l, bool *listed, struct err *err)
     return err_set(err, failure.code, "%s", err_text(&failure));
 }
 
-static int list_until_seen(struct listing *l, struct err *err)
+static int settle(struct listing *l, struct err *err)
 {
     int64_t started = clock_millis();
-    bool listed;
+    bool settled;
     int seen = 0;
 
-    if (round_of(l, &listed, err) != 0)
+    if (round_of(l, &settled, err) != 0)
         return -1;
-    if (listed) /* an earlier run's: settled */
+    if (settled) /* by an earlier run */
         return 0;
     int64_t trips = 2 * (clock_millis() - started); /* a read and a write: twice that is four */
     l->pause_ms = trips > PAUSE_MS ? trips : PAUSE_MS;
     for (int rewrites = 1; rewrites <= REWRITES;) {
-        if (rest(l, rewrites - 1, err) != 0 || round_of(l, &listed, err) != 0)
+        if (rest(l, rewrites - 1, err) != 0 || round_of(l, &settled, err) != 0)
             return -1;
-        seen = listed ? seen + 1 : 0;
-        rewrites += listed ? 0 : 1;
+        seen = settled ? seen + 1 : 0;
+        rewrites += settled ? 0 : 1;
         if (seen == SIGHTINGS)
             return 0;
     }
@@ -218,25 +237,33 @@ static int make_entry(struct jx **out, const struct manifest *m, struct bytes bo
     return 0;
 }
 
+/* Threads of this process need not race each other. */
+static int settle_alone(struct listing *l, const struct digest *subject, struct err *err)
+{
+    struct endpoint *e = &l->client->original;
+    struct buf CLEANUP(buf_clear) key = BUF_INIT(REFERENCE_MAX);
+
+    digest_tag(l->tag, subject, "");
+    buf_addf(&key, "%s/%s:%s", e->host, e->repository, l->tag);
+    if (buf_check(&key, "tag", err) != 0 ||
+        registries_enter(e->registries, buf_text(&key), l->deadline, err) != 0)
+        return -1;
+    int result = settle(l, err);
+    registries_leave(e->registries, buf_text(&key));
+    return result;
+}
+
 static int list_in_tag(struct client *c, const struct manifest *m, struct bytes body,
                        int64_t deadline, struct err *err)
 {
     struct jx *CLEANUP(jx_freep) entry = NULL;
     struct listing l = { .client = c, .deadline = deadline, .pause_ms = PAUSE_MS };
-    struct buf CLEANUP(buf_clear) key = BUF_INIT(REFERENCE_MAX);
 
-    digest_tag(l.tag, &m->subject->digest, "");
-    buf_addf(&key, "%s/%s:%s", c->original.host, c->original.repository, l.tag);
     if (digest_of(&l.digest, HASH_SHA256, body, err) != 0 ||
-        make_entry(&entry, m, body, &l.digest, err) != 0 || buf_check(&key, "tag", err) != 0)
+        make_entry(&entry, m, body, &l.digest, err) != 0)
         return -1;
     l.entry = entry;
-    /* Threads of this process need not race each other. */
-    if (registries_enter(c->original.registries, buf_text(&key), deadline, err) != 0)
-        return -1;
-    int result = list_until_seen(&l, err);
-    registries_leave(c->original.registries, buf_text(&key));
-    return result;
+    return settle_alone(&l, &m->subject->digest, err);
 }
 
 /* --- The API --- */
@@ -293,4 +320,28 @@ int client_put_referrer(struct store *s, struct bytes body, const char *media_ty
         return 0;
     digest_format(text, &pushed.digest);
     return err_wrap(err, "stored as %s, but it could not be confirmed that it is listed", text);
+}
+
+int client_remove_referrer(struct store *s, const struct digest *subject,
+                           const struct digest *referrer, int64_t deadline, struct err *err)
+{
+    struct client *c = (struct client *)s;
+    struct listing l = {
+        .client = c, .digest = *referrer, .deadline = deadline, .pause_ms = PAUSE_MS
+    };
+    struct fetch CLEANUP(fetch_clear)
+        f = { .what = FETCH_REFERRERS, .digest = *subject, .size = -1 };
+    struct err why = ERR_INIT;
+    char text[DIGEST_TEXT_MAX];
+
+    if (settle_alone(&l, subject, err) != 0)
+        return -1;
+    if (client_delete_manifest(s, referrer, deadline, &why) == 0 || why.code == ERR_NOT_FOUND)
+        return 0;
+    client_fetch(s, &f, 1, deadline);
+    if (f.err.code == ERR_UNSUPPORTED) /* no API: what the tag does not list is not found */
+        return 0;
+    digest_format(text, referrer);
+    *err = why;
+    return err_wrap(err, "referrer %s stays", text);
 }

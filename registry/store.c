@@ -50,6 +50,12 @@ int store_put_referrer(struct store *s, struct bytes body, const char *media_typ
     return s->ops->put_referrer(s, body, media_type, deadline, err);
 }
 
+int store_remove_referrer(struct store *s, const struct digest *subject,
+                          const struct digest *referrer, int64_t deadline, struct err *err)
+{
+    return s->ops->remove_referrer(s, subject, referrer, deadline, err);
+}
+
 int store_tags(struct store *s, struct buf *out, int64_t deadline, struct err *err)
 {
     return s->ops->tags(s, out, deadline, err);

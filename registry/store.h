@@ -73,11 +73,15 @@ struct store_ops {
      * index.json). Idempotent. */
     int (*put_referrer)(struct store *s, struct bytes body, const char *media_type,
                         int64_t deadline, struct err *err);
+    /** No longer found as a referrer of `subject` afterwards: taken off the fallback tag's list,
+     * and its manifest deleted where the registry deletes. One that is not there is success.
+     * ERR_UNSUPPORTED: it stays, since the referrers API lists it and nothing is deleted there. */
+    int (*remove_referrer)(struct store *s, const struct digest *subject,
+                           const struct digest *referrer, int64_t deadline, struct err *err);
     /** Every tag, sorted, appended as lines to `out`. */
     int (*tags)(struct store *s, struct buf *out, int64_t deadline, struct err *err);
     int (*delete_manifest)(struct store *s, const struct digest *digest, int64_t deadline,
                            struct err *err);
-    /** Take a tag away (a layout can; registries mostly cannot: ERR_UNSUPPORTED). */
     void (*free)(struct store *s);
 };
 
@@ -99,6 +103,9 @@ int store_put_manifest(struct store *s, const char *tag, struct bytes body, cons
                        int64_t deadline, struct err *err) MUST_CHECK;
 int store_put_referrer(struct store *s, struct bytes body, const char *media_type, int64_t deadline,
                        struct err *err) MUST_CHECK;
+int store_remove_referrer(struct store *s, const struct digest *subject,
+                          const struct digest *referrer, int64_t deadline,
+                          struct err *err) MUST_CHECK;
 int store_tags(struct store *s, struct buf *out, int64_t deadline, struct err *err) MUST_CHECK;
 int store_delete_manifest(struct store *s, const struct digest *digest, int64_t deadline,
                           struct err *err) MUST_CHECK;

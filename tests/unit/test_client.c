@@ -335,6 +335,35 @@ static void eight_writers_lose_nothing(void **state)
     close_it(&o);
 }
 
+/* Taken off the list and deleted; the others stay; again changes nothing. */
+static void a_referrer_is_removed(void **state)
+{
+    struct opened o = open_fresh(state);
+    struct server *s = *state;
+    struct digest image = put_image(o.store, "v1", "one");
+    struct buf CLEANUP(buf_clear) text = BUF_INIT(4096);
+    struct digest removed;
+    struct err err = ERR_INIT;
+
+    for (int i = 0; i < 3; i++) {
+        struct writer w = { .server = s, .repository = s->repository, .image = image, .number = i };
+        write_one(&w);
+        assert_int_equal(w.err.code, ERR_NONE);
+    }
+    manifest_text(&text, "w1", &image);
+    assert_int_equal(digest_of(&removed, HASH_SHA256, buf_bytes(&text), &err), 0);
+    assert_int_equal(listed_in_tag(o.store, &image), 3);
+    good(store_remove_referrer(o.store, &image, &removed, soon(), &err), &err);
+    assert_int_equal(listed_in_tag(o.store, &image), 2);
+    struct fetch CLEANUP(fetch_clear)
+        f = { .what = FETCH_MANIFEST, .digest = removed, .size = -1, .err = ERR_INIT };
+    store_fetch(o.store, &f, 1, soon());
+    assert_int_equal(f.err.code, ERR_NOT_FOUND);
+    good(store_remove_referrer(o.store, &image, &removed, soon(), &err), &err);
+    assert_int_equal(listed_in_tag(o.store, &image), 2);
+    close_it(&o);
+}
+
 static void foreign_content_of_the_fallback_tag_stays(void **state)
 {
     struct opened o = open_fresh(state);
@@ -396,6 +425,7 @@ int main(void)
         cmocka_unit_test(tags_and_delete),
         cmocka_unit_test(missing_blob_is_told),
         cmocka_unit_test(eight_writers_lose_nothing),
+        cmocka_unit_test(a_referrer_is_removed),
         cmocka_unit_test(foreign_content_of_the_fallback_tag_stays),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(few_exchanges),

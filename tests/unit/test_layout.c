@@ -21,6 +21,7 @@
 #include "base/secret.h"
 #include "registry/layout.h"
 #include "registry/registries.h"
+#include "tests/unit/expect.h"
 
 /* A folder per test, removed afterwards. */
 struct place {
@@ -250,6 +251,21 @@ static void referrers_are_listed_once(void **state)
     assert_true(bytes_equal(buf_bytes(&before), buf_bytes(&after)));
     assert_int_equal(count_referrers(s, &image), 2);
     assert_int_equal(count_referrers(s, &other), 1);
+    store_free(s);
+}
+
+static void a_referrer_is_removed(void **state)
+{
+    struct store *s = open_it(*state, true);
+    struct digest image = put_image(s, "v1", "one");
+    struct digest a = put_referrer(s, "a", &image);
+    struct err err = ERR_INIT;
+
+    put_referrer(s, "b", &image);
+    EXPECT_OK(store_remove_referrer(s, &image, &a, soon(), &err), &err);
+    assert_int_equal(count_referrers(s, &image), 1);
+    EXPECT_OK(store_remove_referrer(s, &image, &a, soon(), &err), &err); /* again */
+    assert_int_equal(count_referrers(s, &image), 1);
     store_free(s);
 }
 
@@ -549,6 +565,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(image_goes_in_and_comes_out),
         ROW(one_batch_keeps_results_apart),
+        ROW(a_referrer_is_removed),
         ROW(referrers_are_listed_once),
         ROW(referrers_are_found_through_an_index),
         ROW(a_lost_referrer_is_not_unsigned),
