@@ -45,7 +45,7 @@
     (64 * MIB) /* kept in memory of one image's evidence, statements aside                         \
                 */
 
-#define FACTS_BYTES_MAX (192 * MIB) /* facts of one digest: payloads are copied into them */
+#define FACTS_BYTES_MAX (64 * MIB) /* what facts of one digest hold beside their payloads */
 
 /* Keys */
 #define KEY_FILE_MAX (64 * KIB)

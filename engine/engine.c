@@ -68,6 +68,7 @@ static int judge(struct image_result *out, const struct engine_options *engine,
     const int64_t deadline = clock_deadline(engine->timeout_ms);
 
     policy_select(&selection, engine->policy, image);
+    selection.plan.max_statement = engine->max_statement;
     if (store_open(&store, engine->registries, image, STORE_READ, err) != 0)
         return -1;
     out->digest = image->digest;

@@ -16,6 +16,7 @@ struct engine_options {
     size_t n_keys;
     int64_t timeout_ms; /* of one image */
     int workers;        /* 0: a default for the number of images */
+    size_t max_statement; /* bytes of one bundle or envelope with a statement; 0: the default */
 };
 
 /** What was found out about one image. */

@@ -117,7 +117,9 @@ static int check_simple_signing(struct checker *c, const struct evidence *e, str
     struct buf CLEANUP(buf_clear) signature = BUF_INIT(SIGNATURE_BYTES_MAX);
     struct err why = ERR_INIT;
     struct simple_signing claims;
-    struct fact fact = { .kind = FACT_SIGNATURE, .layout = e->layout, .where = e->where };
+    struct fact fact = {
+        .kind = FACT_SIGNATURE, .layout = e->layout, .where = e->where, .carrier = e->carrier
+    };
     const struct public_key *key;
 
     if (base64_decode(&signature, bytes_text(e->signature), BASE64_STANDARD, &why) != 0) {
@@ -130,7 +132,8 @@ static int check_simple_signing(struct checker *c, const struct evidence *e, str
         return -1;
     if (key == NULL)
         return nobody(c, e->where, err);
-    if (arena_bytes(&fact.payload, &c->out->arena, buf_bytes(&e->content), err) != 0)
+    if (arena_bytes(&fact.payload, &c->out->arena, buf_bytes(&e->content), err) != 0 ||
+        arena_bytes(&fact.signature, &c->out->arena, buf_bytes(&signature), err) != 0)
         return -1;
     if (simple_signing_parse(&claims, fact.payload, &c->out->arena, &why) != 0)
         return refuse(c, e->where, &why, err);
@@ -145,16 +148,17 @@ static int check_simple_signing(struct checker *c, const struct evidence *e, str
     return add_fact(c, &fact, key, err);
 }
 
-/* `payload` is verified: parse it, and only it. */
+/* The payload is verified: parse it, and only it. Its memory moves into the facts. */
 static int check_statement(struct checker *c, struct fact *fact, const struct public_key *key,
-                           struct bytes payload, struct err *err)
+                           struct dsse_payload *payload, struct err *err)
 {
     struct err why = ERR_INIT;
     struct statement statement;
     struct annotation *annotations;
 
-    if (arena_bytes(&fact->payload, &c->out->arena, payload, err) != 0)
+    if (arena_adopt(&fact->payload, &c->out->arena, &payload->room, err) != 0)
         return -1;
+    fact->payload = bytes_part(fact->payload, payload->start, SIZE_MAX);
     if (statement_parse(&statement, fact->payload, &c->out->arena, &why) != 0)
         return refuse(c, fact->where, &why, err);
     if (statement_subject(&statement, c->digest, &annotations, &fact->n_annotations, &c->out->arena,
@@ -165,42 +169,43 @@ static int check_statement(struct checker *c, struct fact *fact, const struct pu
     }
     fact->annotations = annotations;
     fact->predicate_type = statement.predicate_type;
+    fact->statement = statement.root;
     fact->kind = strcmp(statement.predicate_type, PREDICATE_COSIGN_SIGN) == 0 ? FACT_SIGNATURE
                                                                               : FACT_STATEMENT;
     return add_fact(c, fact, key, err);
 }
 
-/* `*key` is NULL when none of the envelope's signatures is by one of our keys. */
-static int find_envelope_key(struct checker *c, const struct envelope *envelope,
-                             const struct public_key **key, enum signature_scheme *scheme,
-                             struct err *err)
+/* Which of the envelope's signatures is by one of our keys; `*key` is NULL when none is. */
+static int find_envelope_key(struct checker *c, struct envelope *envelope, struct fact *fact,
+                             const struct public_key **key, struct err *err)
 {
-    /* "DSSEv1", two lengths, the type, blanks: well under 512 bytes beside the payload */
-    struct buf CLEANUP(buf_clear) pae = BUF_INIT(envelope->payload.len + 512);
+    struct bytes message;
 
-    dsse_pae(&pae, buf_bytes(&envelope->payload_type), buf_bytes(&envelope->payload));
-    if (buf_check(&pae, "PAE", err) != 0)
-        return -1;
     *key = NULL;
-    for (size_t i = 0; i < envelope->n_signatures && *key == NULL; i++)
-        if (find_key(c, buf_bytes(&pae), buf_bytes(&envelope->signatures[i]), key, scheme, err) !=
-            0)
+    if (dsse_message(&message, &envelope->payload, buf_bytes(&envelope->payload_type), err) != 0)
+        return -1;
+    for (size_t i = 0; i < envelope->n_signatures && *key == NULL; i++) {
+        const struct bytes signature = buf_bytes(&envelope->signatures[i]);
+        if (find_key(c, message, signature, key, &fact->scheme, err) != 0)
             return -1;
+        if (*key != NULL && arena_bytes(&fact->signature, &c->out->arena, signature, err) != 0)
+            return -1;
+    }
     return 0;
 }
 
-static int check_envelope(struct checker *c, const struct envelope *envelope, struct fact *fact,
+static int check_envelope(struct checker *c, struct envelope *envelope, struct fact *fact,
                           const struct public_key **key, struct err *err)
 {
     *key = NULL;
     if (!bytes_is(buf_bytes(&envelope->payload_type), TYPE_IN_TOTO))
         return because(c, REASON_WRONG_TYPE, fact->where,
                        "the envelope does not hold an in-toto statement", err);
-    if (find_envelope_key(c, envelope, key, &fact->scheme, err) != 0)
+    if (find_envelope_key(c, envelope, fact, key, err) != 0)
         return -1;
     if (*key == NULL)
         return 0;
-    return check_statement(c, fact, *key, buf_bytes(&envelope->payload), err);
+    return check_statement(c, fact, *key, &envelope->payload, err);
 }
 
 /* The hint is not authenticated, but it tells "altered" from "signed by somebody else" in a
@@ -216,10 +221,10 @@ static bool hint_is_ours(const struct checker *c, const struct bundle *bundle)
     return false;
 }
 
-static int check_parsed_bundle(struct checker *c, const struct bundle *bundle,
-                               const struct evidence *e, struct err *err)
+static int check_parsed_bundle(struct checker *c, struct bundle *bundle, const struct evidence *e,
+                               struct err *err)
 {
-    struct fact fact = { .layout = e->layout, .where = e->where };
+    struct fact fact = { .layout = e->layout, .where = e->where, .carrier = e->carrier };
     const struct public_key *key;
     size_t reasons = c->out->reasons.n;
 
@@ -255,7 +260,7 @@ static int check_plain_envelope(struct checker *c, const struct evidence *e, str
     struct err why = ERR_INIT;
     struct json_view root;
     struct envelope CLEANUP(envelope_clear) envelope = { .n_signatures = 0 };
-    struct fact fact = { .layout = e->layout, .where = e->where };
+    struct fact fact = { .layout = e->layout, .where = e->where, .carrier = e->carrier };
     const struct public_key *key;
     size_t reasons = c->out->reasons.n;
 
@@ -289,6 +294,8 @@ int evidence_check(struct fact_set *out, const struct evidence_set *set,
     struct checker c = { .out = out, .keys = keys, .n_keys = n_keys, .digest = digest };
 
     fact_set_init(out);
+    for (size_t i = 0; i < set->n; i++)
+        out->arena.max += set->items[i].content.len;
     for (size_t i = 0; i < set->reasons.n; i++)
         if (because(&c, set->reasons.items[i].code, set->reasons.items[i].where,
                     set->reasons.items[i].text, err) != 0)

@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "evidence/bundle.h"
 #include "evidence/simple_signing.h"
 #include "evidence/statement.h"
+
+#define OTHER_TYPES_TOLD 16 /* reasons about statements that nobody asked for */
 
 void evidence_set_clear(struct evidence_set *set)
 {
@@ -56,31 +59,43 @@ static struct json_view annotation_view(struct json_view annotations, const char
     return JSON_VIEW_NONE;
 }
 
-static bool type_wanted(struct json_view predicate_type, const struct plan *plan)
+/* What a list says of a piece of evidence. */
+enum fit { FIT_OTHER_THING, FIT_OTHER_TYPE, FIT_WANTED };
+
+static enum fit type_fit(struct json_view predicate_type, const struct plan *plan)
 {
     if (predicate_type.kind != JSON_STRING)
-        return true; /* not told: the bundle itself decides */
-    bool signature = json_string_is(predicate_type, BYTES_LIT(PREDICATE_COSIGN_SIGN));
-    return signature ? plan->signatures : plan->statements;
+        return FIT_WANTED; /* not told: the statement itself decides */
+    if (json_string_is(predicate_type, BYTES_LIT(PREDICATE_COSIGN_SIGN)))
+        return plan->signatures ? FIT_WANTED : FIT_OTHER_THING;
+    if (!plan->statements)
+        return FIT_OTHER_THING;
+    return plan->predicate_type == NULL ||
+                   json_string_is(predicate_type, bytes_text(plan->predicate_type))
+               ? FIT_WANTED
+               : FIT_OTHER_TYPE;
 }
 
-bool referrer_wanted(const struct descriptor *referrer, const struct plan *plan)
+static enum fit referrer_fit(const struct descriptor *referrer, const struct plan *plan)
 {
     const char *type = referrer->artifact_type;
     struct json_view content = annotation_view(referrer->annotations, ANNOTATION_BUNDLE_CONTENT);
-    struct json_view predicate =
-        annotation_view(referrer->annotations, ANNOTATION_BUNDLE_PREDICATE);
 
     if (!media_type_is_manifest(referrer->media_type))
-        return false;
+        return FIT_OTHER_THING;
     bool bundle =
         type != NULL && strncmp(type, TYPE_BUNDLE_PREFIX, strlen(TYPE_BUNDLE_PREFIX)) == 0;
     /* Registries that give the config's type say nothing of the artifact's (ggcr): annotations or
      * manifest decide. */
     bool untold = type == NULL || strcmp(type, TYPE_OCI_EMPTY) == 0;
     if (!bundle && !untold && content.kind != JSON_STRING)
-        return false;
-    return type_wanted(predicate, plan);
+        return FIT_OTHER_THING;
+    return type_fit(annotation_view(referrer->annotations, ANNOTATION_BUNDLE_PREDICATE), plan);
+}
+
+bool referrer_wanted(const struct descriptor *referrer, const struct plan *plan)
+{
+    return referrer_fit(referrer, plan) == FIT_WANTED;
 }
 
 /* One thing that is being fetched on the way to evidence. */
@@ -88,6 +103,7 @@ struct pending {
     enum evidence_form form;
     const char *where;
     const char *signature;
+    struct digest carrier;
 };
 
 /* A growing list of fetches, with what each is for. */
@@ -107,6 +123,7 @@ struct collector {
     const struct digest *digest;
     const struct plan *plan;
     int64_t bytes_left; /* of everything that may still be fetched */
+    size_t others;      /* pieces of other types that were told of */
     struct wave second; /* referrers' manifests, legacy payloads */
     struct wave third;  /* bundles */
 };
@@ -166,33 +183,56 @@ static bool wave_has(const struct wave *w, const struct digest *digest)
     return false;
 }
 
+/* What is there instead, for the person who looks for a statement of one type. */
+static int tell_other_type(struct collector *c, const char *where, struct json_view predicate_type,
+                           struct err *err)
+{
+    struct buf CLEANUP(buf_clear) text = BUF_INIT(KIB);
+
+    if (c->others++ >= OTHER_TYPES_TOLD)
+        return 0;
+    buf_add_text(&text, "a statement of type ");
+    text_escape(&text, bytes_part(predicate_type.raw, 1, predicate_type.raw.len - 2), 256);
+    return add_reason(c->set, REASON_WRONG_TYPE, where, buf_text(&text), err);
+}
+
+static int plan_referrer(struct collector *c, const struct descriptor *r, struct err *err)
+{
+    char text[DIGEST_TEXT_MAX];
+    struct pending p = { .form = EVIDENCE_BUNDLE, .carrier = r->digest };
+
+    digest_format(text, &r->digest);
+    p.where = arena_printf(&c->set->arena, err, "referrer %s", text);
+    if (p.where == NULL)
+        return -1;
+    if (referrer_fit(r, c->plan) == FIT_OTHER_TYPE)
+        return tell_other_type(c, p.where,
+                               annotation_view(r->annotations, ANNOTATION_BUNDLE_PREDICATE), err);
+    struct fetch f = {
+        .what = FETCH_MANIFEST, .digest = r->digest, .size = r->size, .err = ERR_INIT
+    };
+    return collector_add(c, &c->second, &f, &p, err);
+}
+
 /* The first REFERRERS_MAX of the types that the plan wants; more are not looked into, and that is
  * said. */
 static int plan_referrers(struct collector *c, const struct discovery *d, struct err *err)
 {
-    char text[DIGEST_TEXT_MAX];
     struct err limit = ERR_INIT;
     size_t used = 0;
 
     for (size_t i = 0; i < d->n_referrers; i++) {
         const struct descriptor *r = &d->referrers[i];
-        if (!referrer_wanted(r, c->plan) || wave_has(&c->second, &r->digest))
+        const enum fit fit = referrer_fit(r, c->plan);
+        if (fit == FIT_OTHER_THING || wave_has(&c->second, &r->digest))
             continue;
-        if (used++ == REFERRERS_MAX) {
+        if (fit == FIT_WANTED && used++ == REFERRERS_MAX) {
             err_set(&limit, ERR_LIMIT, "more than %d referrers of the types asked for",
                     REFERRERS_MAX);
             incomplete(c->set, &limit, "referrers");
             return 0;
         }
-        digest_format(text, &r->digest);
-        struct pending p = { .form = EVIDENCE_BUNDLE };
-        p.where = arena_printf(&c->set->arena, err, "referrer %s", text);
-        if (p.where == NULL)
-            return -1;
-        struct fetch f = {
-            .what = FETCH_MANIFEST, .digest = r->digest, .size = r->size, .err = ERR_INIT
-        };
-        if (collector_add(c, &c->second, &f, &p, err) != 0)
+        if (plan_referrer(c, r, err) != 0)
             return -1;
     }
     return 0;
@@ -208,7 +248,7 @@ static int plan_layer(struct collector *c, const struct tagged *t, enum evidence
 {
     const struct descriptor *layer = &t->manifest.entries[i];
     struct arena *arena = &c->set->arena;
-    struct pending p = { .form = form };
+    struct pending p = { .form = form, .carrier = layer->digest };
     struct fetch f = {
         .what = FETCH_BLOB, .digest = layer->digest, .size = layer->size, .err = ERR_INIT
     };
@@ -223,7 +263,11 @@ static int plan_layer(struct collector *c, const struct tagged *t, enum evidence
         if (p.signature == NULL)
             return add_reason(c->set, REASON_MALFORMED, p.where,
                               "the layer has no signature annotation", err);
+        return collector_add(c, &c->second, &f, &p, err);
     }
+    const struct json_view type = annotation_view(layer->annotations, ANNOTATION_PREDICATE_TYPE);
+    if (type_fit(type, c->plan) == FIT_OTHER_TYPE)
+        return tell_other_type(c, p.where, type, err);
     return collector_add(c, &c->second, &f, &p, err);
 }
 
@@ -252,6 +296,7 @@ static int add_item(struct evidence_set *set, const struct pending *p, struct fe
         .where = p->where,
         .signature = p->signature,
         .digest = f->digest,
+        .carrier = p->carrier,
         .content = buf_take(&f->body),
     };
     return 0;
@@ -279,6 +324,12 @@ static int plan_bundle(struct collector *c, struct fetch *f, const struct pendin
     if (m.subject == NULL || !digest_equal(&m.subject->digest, c->digest))
         return add_reason(c->set, REASON_WRONG_SUBJECT, p->where,
                           "its manifest's subject is not this image", err);
+    const struct json_view type = annotation_view(m.annotations, ANNOTATION_BUNDLE_PREDICATE);
+    const enum fit fit = type_fit(type, c->plan); /* where the list did not tell */
+    if (fit == FIT_OTHER_TYPE)
+        return tell_other_type(c, p->where, type, err);
+    if (fit == FIT_OTHER_THING)
+        return 0;
     struct fetch blob = { .what = FETCH_BLOB,
                           .digest = m.entries[0].digest,
                           .size = m.entries[0].size,
@@ -329,7 +380,7 @@ int evidence_collect(struct evidence_set *set, struct store *store, const struct
     struct discovery CLEANUP(discovery_clear) d = { .complete = false };
     struct collector CLEANUP(collector_clear) c = { .set = set, .digest = digest, .plan = plan };
 
-    c.bytes_left = (int64_t)(plan->statements ? 2 * BUNDLE_STATEMENT_MAX : EVIDENCE_BYTES_MAX);
+    c.bytes_left = (int64_t)(plan->statements ? 2 * statement_max(plan) : EVIDENCE_BYTES_MAX);
     if (discover(&d, store, digest, &wants, deadline, err) != 0 ||
         take_reasons(set, &d, err) != 0 || plan_referrers(&c, &d, err) != 0 ||
         plan_tagged(&c, &d.tagged[TAGGED_SIG], EVIDENCE_SIMPLE_SIGNING, err) != 0 ||

@@ -9,7 +9,9 @@
 struct plan {
     bool signatures;
     bool statements;
-    size_t max_statement; /* bytes of one bundle with a statement; 0: BUNDLE_STATEMENT_MAX */
+    const char *predicate_type; /* of the statements; NULL: every type */
+    size_t max_statement;       /* bytes of one bundle or envelope with a statement; 0:
+                                   BUNDLE_STATEMENT_MAX */
 };
 
 enum evidence_form {
@@ -25,6 +27,7 @@ struct evidence {
     const char *where;     /* "sha256-….sig, layer 2" */
     const char *signature; /* EVIDENCE_SIMPLE_SIGNING, or NULL */
     struct digest digest;  /* of the content */
+    struct digest carrier; /* what it hangs by: the referrer's manifest, or the layer */
     struct buf content;
 };
 

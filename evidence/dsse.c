@@ -1,11 +1,64 @@
 #include "evidence/dsse.h"
 
+#include <string.h>
+
 #include "base/text.h"
+
+void dsse_payload_begin(struct dsse_payload *payload, size_t front)
+{
+    buf_reset(&payload->room);
+    payload->appended = payload->start = DSSE_HEAD_MAX + front;
+    if (buf_reserve(&payload->room, payload->start) != NULL)
+        payload->room.len = payload->start;
+}
+
+int dsse_payload_front(struct dsse_payload *payload, struct bytes front, struct err *err)
+{
+    if (buf_check(&payload->room, "payload", err) != 0)
+        return -1;
+    if (front.len > payload->appended - DSSE_HEAD_MAX)
+        return err_set(err, ERR_LIMIT, "payload: more than %zu bytes before its body",
+                       payload->appended - DSSE_HEAD_MAX);
+    payload->start = payload->appended - front.len;
+    if (front.len > 0)
+        memcpy(payload->room.data + payload->start, front.data, front.len);
+    return 0;
+}
+
+void dsse_payload_clear(struct dsse_payload *payload)
+{
+    buf_clear(&payload->room);
+}
+
+struct bytes dsse_payload_bytes(const struct dsse_payload *payload)
+{
+    return bytes_part(buf_bytes(&payload->room), payload->start, SIZE_MAX);
+}
+
+int dsse_message(struct bytes *out, struct dsse_payload *payload, struct bytes type,
+                 struct err *err)
+{
+    const size_t len = dsse_payload_bytes(payload).len;
+    struct buf CLEANUP(buf_clear) head = BUF_INIT(DSSE_HEAD_MAX);
+
+    *out = BYTES_NONE;
+    if (type.len > DSSE_TYPE_MAX)
+        return err_set(err, ERR_LIMIT, "payloadType: longer than %d bytes", DSSE_TYPE_MAX);
+    buf_addf(&head, "DSSEv1 %zu ", type.len);
+    buf_add_bytes(&head, type);
+    buf_addf(&head, " %zu ", len);
+    if (buf_check(&payload->room, "payload", err) != 0 || buf_check(&head, "PAE", err) != 0)
+        return -1;
+    uint8_t *from = payload->room.data + payload->start - head.len;
+    memcpy(from, head.data, head.len);
+    *out = (struct bytes) { from, head.len + len };
+    return 0;
+}
 
 void envelope_clear(struct envelope *envelope)
 {
     buf_clear(&envelope->payload_type);
-    buf_clear(&envelope->payload);
+    dsse_payload_clear(&envelope->payload);
     for (size_t i = 0; i < ENVELOPE_SIGNATURES_MAX; i++)
         buf_clear(&envelope->signatures[i]);
     envelope->n_signatures = 0;
@@ -54,6 +107,16 @@ static int signatures_parse(struct envelope *out, struct json_view list, enum js
     return 0;
 }
 
+static int payload_parse(struct dsse_payload *out, struct json_view payload, struct err *err)
+{
+    dsse_payload_begin(out, 0);
+    if (decode(&out->room, payload, "payload", err) == 0)
+        return 0;
+    if (err->code == ERR_LIMIT)
+        err_set(err, ERR_LIMIT, "payload: larger than %zu bytes", out->room.max - DSSE_HEAD_MAX);
+    return -1;
+}
+
 static int parse(struct envelope *out, struct json_view view, enum json_rest rest, struct err *err)
 {
     struct json_view payload, type, signatures;
@@ -65,7 +128,7 @@ static int parse(struct envelope *out, struct json_view view, enum json_rest res
 
     if (json_members(view, members, ARRAY_LEN(members), rest, "envelope", err) != 0 ||
         json_string(&out->payload_type, type, "payloadType", err) != 0 ||
-        decode(&out->payload, payload, "payload", err) != 0)
+        payload_parse(&out->payload, payload, err) != 0)
         return -1;
     return signatures_parse(out, signatures, rest, err);
 }
@@ -74,8 +137,8 @@ int envelope_parse(struct envelope *out, struct json_view view, enum json_rest r
                    size_t max_payload, struct err *err)
 {
     *out = (struct envelope) {
-        .payload_type = BUF_INIT(256), /* media types end at 255 */
-        .payload = BUF_INIT(max_payload),
+        .payload_type = BUF_INIT(DSSE_TYPE_MAX),
+        .payload = DSSE_PAYLOAD_INIT(max_payload),
     };
     for (size_t i = 0; i < ENVELOPE_SIGNATURES_MAX; i++)
         out->signatures[i].max = SIGNATURE_BYTES_MAX;
@@ -83,14 +146,6 @@ int envelope_parse(struct envelope *out, struct json_view view, enum json_rest r
         return 0;
     envelope_clear(out);
     return -1;
-}
-
-void dsse_pae(struct buf *out, struct bytes payload_type, struct bytes payload)
-{
-    buf_addf(out, "DSSEv1 %zu ", payload_type.len);
-    buf_add_bytes(out, payload_type);
-    buf_addf(out, " %zu ", payload.len);
-    buf_add_bytes(out, payload);
 }
 
 void envelope_write(struct buf *out, struct bytes payload, struct bytes signature)

@@ -1,6 +1,7 @@
 #ifndef BULLA_EVIDENCE_FACT_H
 #define BULLA_EVIDENCE_FACT_H
 
+#include "base/json_pull.h"
 #include "evidence/reason.h"
 #include "keys/key.h"
 #include "registry/digest.h"
@@ -38,11 +39,14 @@ struct fact {
     const struct annotation *annotations;
     size_t n_annotations;
     const char *predicate_type; /* DSSE only, else NULL */
+    struct json_view statement; /* DSSE only: the payload, scanned */
     struct bytes payload;       /* the signed bytes: simple signing payload, or statement */
+    struct bytes signature;     /* the raw signature over it (DSSE: over its PAE) */
     const struct proven_time *times;
     size_t n_times;
     enum evidence_layout layout;
-    const char *where; /* the piece of evidence, for people */
+    const char *where;     /* the piece of evidence, for people */
+    struct digest carrier; /* what it hangs by: the referrer's manifest, or the layer */
 };
 
 /** What was made of the evidence of one digest. Owns everything in it. */

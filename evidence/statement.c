@@ -14,7 +14,7 @@ int statement_parse(struct statement *out, struct bytes payload, struct arena *a
         { "_type", &type, JSON_STRING, true },
         { "subject", &subjects, JSON_ARRAY, true },
         { "predicateType", &predicate_type, JSON_STRING, true },
-        { "predicate", &predicate, JSON_OBJECT, false },
+        { "predicate", &predicate, JSON_ABSENT, false },
     };
 
     *out = (struct statement) { 0 };
@@ -24,6 +24,13 @@ int statement_parse(struct statement *out, struct bytes payload, struct arena *a
     if (!json_string_is(type, BYTES_LIT(STATEMENT_V1)) &&
         !json_string_is(type, BYTES_LIT(STATEMENT_V0_1)))
         return err_set(err, ERR_MALFORMED, "statement: _type is not a known in-toto Statement");
+    if (predicate.kind == JSON_NULL_VALUE)
+        predicate = JSON_VIEW_NONE;
+    /* cosign's `--type spdx` signs a document's text (sigstore.md 4.3): nobody else has a string */
+    const bool text =
+        predicate.kind == JSON_STRING && json_string_is(predicate_type, BYTES_LIT(PREDICATE_SPDX));
+    if (predicate.kind != JSON_OBJECT && predicate.kind != JSON_ABSENT && !text)
+        return err_set(err, ERR_MALFORMED, "statement: predicate: not an object");
     size_t count = json_count(subjects);
     if (count == 0)
         return err_set(err, ERR_MALFORMED, "statement: no subject");
@@ -31,6 +38,7 @@ int statement_parse(struct statement *out, struct bytes payload, struct arena *a
         return err_set(err, ERR_LIMIT, "statement: more than %d subjects", STATEMENT_SUBJECTS_MAX);
     if (json_arena_text(&out->predicate_type, predicate_type, "predicateType", arena, err) != 0)
         return -1;
+    out->root = root;
     out->subjects = subjects;
     out->predicate = predicate;
     return 0;
@@ -98,17 +106,38 @@ int statement_subject(const struct statement *statement, const struct digest *di
     return annotations_parse(annotations, n, found, arena, err);
 }
 
-int statement_write_signature(struct buf *out, const struct digest *digest,
-                              const struct annotation *annotations, size_t n, struct err *err)
+static void write_digest(struct buf *out, const struct digest *digest)
 {
     char text[DIGEST_TEXT_MAX];
     const char *algorithm = hash_name(digest->alg);
 
     digest_format(text, digest);
-    buf_addf(out,
-             "{\"_type\":\"" STATEMENT_V1
-             "\",\"subject\":[{\"digest\":{\"%s\":\"%s\"},\"annotations\":{",
-             algorithm, text + strlen(algorithm) + 1);
+    buf_addf(out, "\"digest\":{\"%s\":\"%s\"}", algorithm, text + strlen(algorithm) + 1);
+}
+
+void statement_begin(struct buf *out, const char *predicate_type, struct bytes repository,
+                     const struct digest *digest)
+{
+    buf_add_text(out, "{\"_type\":\"" STATEMENT_V0_1 "\",\"subject\":[{\"name\":");
+    text_json(out, repository);
+    buf_add_char(out, ',');
+    write_digest(out, digest);
+    buf_add_text(out, "}],\"predicateType\":");
+    text_json(out, bytes_text(predicate_type));
+    buf_add_text(out, ",\"predicate\":");
+}
+
+void statement_end(struct buf *out)
+{
+    buf_add_char(out, '}');
+}
+
+int statement_write_signature(struct buf *out, const struct digest *digest,
+                              const struct annotation *annotations, size_t n, struct err *err)
+{
+    buf_add_text(out, "{\"_type\":\"" STATEMENT_V1 "\",\"subject\":[{");
+    write_digest(out, digest);
+    buf_add_text(out, ",\"annotations\":{");
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
             buf_add_char(out, ',');

@@ -13,8 +13,8 @@ const char *verdict_name(enum verdict verdict); /* "deny", "unknown", "allow" */
 struct judgement {
     enum verdict verdict;
     enum reason_code reason;       /* REASON_NONE exactly when allowed */
-    char text[JUDGEMENT_TEXT_MAX]; /* the most useful thing, for the person who must mend it; ""
-                                      when allowed */
+    char text[JUDGEMENT_TEXT_MAX]; /* the most useful thing, for the person who must mend it,
+                                      escaped; "" when allowed */
     const struct fact *proof; /* the fact that fits, when allowed; borrowed from the fact set */
 };
 

@@ -2,6 +2,7 @@
 #define BULLA_POLICY_POLICY_H
 
 #include "evidence/collect.h"
+#include "policy/check.h"
 #include "registry/reference.h"
 
 /*
@@ -16,11 +17,17 @@ struct policy_signer {
     size_t n;
 };
 
-/** `signed`: one signature fact by `signer` that claims all of `annotations`. */
+/** One fact that fits all of it: `signed`, a signature by `signer` that claims all of
+ * `annotations`; or `attested`, a statement by `signer` of just this type that meets every check.
+ */
 struct requirement {
+    enum fact_kind kind;
     const struct policy_signer *signer;
-    const struct annotation *annotations;
+    const struct annotation *annotations; /* FACT_SIGNATURE */
     size_t n_annotations;
+    const char *predicate_type; /* FACT_STATEMENT */
+    const struct check *checks;
+    size_t n_checks;
 };
 
 struct policy_rule {
@@ -29,6 +36,13 @@ struct policy_rule {
 };
 
 struct policy;
+
+/** Which statements count. */
+struct policy_statement {
+    const char *predicate_type;
+    const struct check *checks;
+    size_t n_checks;
+};
 
 /**
  * The policy of `verify --key`: one rule for every image, any of `keys` counts, every annotation
@@ -41,6 +55,16 @@ struct policy;
 int policy_for_keys(struct policy **out, const struct public_key *const *keys, size_t n,
                     const struct annotation *annotations, size_t n_annotations,
                     struct err *err) MUST_CHECK;
+
+/**
+ * The policy of `verify attestation --key`: one statement of `predicate_type` by any of `keys` that
+ * meets every check.
+ *
+ * @param keys  as above
+ * @param statement  its texts and checks are borrowed for the life of the policy
+ */
+int policy_for_statements(struct policy **out, const struct public_key *const *keys, size_t n,
+                          const struct policy_statement *statement, struct err *err) MUST_CHECK;
 void policy_free(struct policy *policy);
 void policy_freep(struct policy **policy);
 

@@ -64,8 +64,8 @@ static int attach_signature(struct attached *a, const struct attach_options *o, 
     }
     if (!digest_equal(&claims.digest, &a->image.digest))
         return err_set(err, ERR_CONFIG, "%s: the payload is of another image", o->payload);
-    return attach_legacy(a->store, &a->image.digest, buf_bytes(&payload), buf_text(&base64),
-                         a->deadline, err);
+    const struct legacy_layer layer = legacy_signature(buf_bytes(&payload), buf_text(&base64));
+    return attach_legacy(a->store, &a->image.digest, &layer, a->deadline, err);
 }
 
 /* The predicate type for the referrer's annotation, and the check that the statement is about this
@@ -78,7 +78,7 @@ static int statement_of(struct statement *out, const struct bundle *bundle,
 
     if (bundle->content != BUNDLE_ENVELOPE)
         return err_set(err, ERR_CONFIG, "a message signature names no image");
-    if (statement_parse(out, buf_bytes(&bundle->envelope.payload), arena, err) != 0 ||
+    if (statement_parse(out, dsse_payload_bytes(&bundle->envelope.payload), arena, err) != 0 ||
         statement_subject(out, digest, &annotations, &n, arena, err) != 0)
         return -1;
     return 0;

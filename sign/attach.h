@@ -4,16 +4,29 @@
 #include "evidence/fact.h"
 #include "registry/store.h"
 
+/** One layer on its way to cosign's .sig or .att tag (sigstore.md 2.3-2.6). */
+struct legacy_layer {
+    const char *suffix; /* ".sig", ".att" */
+    const char *media_type;
+    struct bytes content;
+    const char *signature;         /* base64 text; "" on attestation layers */
+    const char *predicate_type;    /* of an attestation, else NULL */
+    const struct digest *replaces; /* layers that are taken away in the same write */
+    size_t n_replaces;
+};
+
+/** The layer of a signature: its simple signing payload and the signature in base64. */
+struct legacy_layer legacy_signature(struct bytes payload, const char *signature);
+
 /**
- * Add one signature to cosign's .sig tag of a digest (sigstore.md 2.3-2.5). What stands there is
+ * Add one layer to cosign's tag of a digest. What stands there is
  * kept with all its annotations; the tag is re-read after the write, and written again when another
  * writer was faster. The registry holds the old tag or the new one, whole.
  *
- * @param signature  base64 text
  * @return 0, or -1 with the store's errors; ERR_CONFLICT when other writers won every time
  */
-int attach_legacy(struct store *store, const struct digest *subject, struct bytes payload,
-                  const char *signature, int64_t deadline, struct err *err) MUST_CHECK;
+int attach_legacy(struct store *store, const struct digest *subject,
+                  const struct legacy_layer *layer, int64_t deadline, struct err *err) MUST_CHECK;
 
 /** A bundle on its way to an image. */
 struct bundle_referrer {

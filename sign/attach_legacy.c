@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/secret.h"
+#include "evidence/dsse.h"
 #include "evidence/simple_signing.h"
 #include "sign/attach.h"
 
@@ -13,15 +14,24 @@
     2 /* of our layer, a pause between them (registry.md 4.5: no loss in 115 trials) */
 #define PAUSE_MS 50 /* first pause; doubled and jittered */
 
-/* One .sig tag being extended. */
+/* One tag being extended. */
 struct legacy {
     struct store *store;
     char tag[DIGEST_TAG_MAX];
-    struct bytes payload;
-    struct digest payload_digest;
-    const char *signature;
+    const struct legacy_layer *layer;
+    char digest[DIGEST_TEXT_MAX]; /* of the layer's content */
     int64_t deadline;
 };
+
+struct legacy_layer legacy_signature(struct bytes payload, const char *signature)
+{
+    return (struct legacy_layer) {
+        .suffix = ".sig",
+        .media_type = TYPE_SIMPLE_SIGNING,
+        .content = payload,
+        .signature = signature,
+    };
+}
 
 static int empty_manifest(struct jx **out, struct err *err)
 {
@@ -56,24 +66,39 @@ static int descriptor_set(struct jx *object, const char *media_type, struct byte
 static int add_layer(const struct legacy *l, struct jx *layers, struct err *err)
 {
     struct jx *CLEANUP(jx_freep) layer = jx_object();
-    struct jx *annotations = jx_object();
-    struct digest digest;
+    struct jx *CLEANUP(jx_freep) annotations = jx_object();
 
-    if (jx_set_text(annotations, ANNOTATION_SIGNATURE, l->signature, err) != 0) {
-        jx_free(annotations);
-        return -1;
-    }
-    if (layer == NULL) {
-        jx_free(annotations);
+    if (layer == NULL || annotations == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    if (descriptor_set(layer, TYPE_SIMPLE_SIGNING, l->payload, &digest, err) != 0) {
-        jx_free(annotations);
-        return -1;
-    }
-    if (jx_set(layer, "annotations", annotations, err) != 0)
+    if (jx_set_text(annotations, ANNOTATION_SIGNATURE, l->layer->signature, err) != 0 ||
+        (l->layer->predicate_type != NULL &&
+         jx_set_text(annotations, ANNOTATION_PREDICATE_TYPE, l->layer->predicate_type, err) != 0) ||
+        jx_set_text(layer, "mediaType", l->layer->media_type, err) != 0 ||
+        jx_set(layer, "size", jx_int((int64_t)l->layer->content.len), err) != 0 ||
+        jx_set_text(layer, "digest", l->digest, err) != 0 ||
+        jx_set(layer, "annotations", STEAL(annotations), err) != 0)
         return -1;
     return jx_append(layers, STEAL(layer), err);
+}
+
+static bool is_replaced(const struct legacy_layer *layer, const struct jx *descriptor)
+{
+    char text[DIGEST_TEXT_MAX];
+
+    for (size_t i = 0; i < layer->n_replaces; i++) {
+        digest_format(text, &layer->replaces[i]);
+        if (bytes_is(jx_text(jx_get(descriptor, "digest")), text))
+            return true;
+    }
+    return false;
+}
+
+static int drop_replaced(const struct legacy *l, struct jx *layers, struct err *err)
+{
+    for (size_t i = jx_size(layers); i > 0; i--)
+        if (is_replaced(l->layer, jx_at(layers, i - 1)) && jx_remove(layers, i - 1, err) != 0)
+            return -1;
+    return 0;
 }
 
 /* The image config that cosign keeps beside its signatures: one history entry and one diff id per
@@ -109,7 +134,7 @@ static int read_tag(struct jx **root, struct manifest *m, struct fetch *f, struc
     if (manifest_parse(m, buf_bytes(&f->body), f->media_type, arena, err) != 0)
         return err_wrap(err, "%s", f->tag);
     if (m->kind != MANIFEST_IMAGE)
-        return err_set(err, ERR_CONFLICT, "%s: an index stands under the signature tag", f->tag);
+        return err_set(err, ERR_CONFLICT, "%s: an index stands under this tag", f->tag);
     return jx_parse(root, buf_bytes(&f->body), err);
 }
 
@@ -118,8 +143,10 @@ static bool has_our_layer(const struct legacy *l, const struct jx *root)
     const struct jx *layers = jx_get(root, "layers");
 
     for (size_t i = 0; i < jx_size(layers); i++) {
-        const struct jx *annotations = jx_get(jx_at(layers, i), "annotations");
-        if (bytes_is(jx_text(jx_get(annotations, ANNOTATION_SIGNATURE)), l->signature))
+        const struct jx *layer = jx_at(layers, i);
+        const struct jx *signature = jx_get(jx_get(layer, "annotations"), ANNOTATION_SIGNATURE);
+        if (bytes_is(jx_text(jx_get(layer, "digest")), l->digest) &&
+            bytes_is(jx_text(signature), l->layer->signature))
             return true;
     }
     return false;
@@ -133,7 +160,8 @@ static int put(const struct legacy *l, struct jx *root, struct err *err)
     struct digest digest;
     char type[MEDIA_TYPE_MAX + 1];
 
-    if (add_layer(l, layers, err) != 0 || config_write(&config, layers, err) != 0)
+    if (drop_replaced(l, layers, err) != 0 || add_layer(l, layers, err) != 0 ||
+        config_write(&config, layers, err) != 0)
         return -1;
     struct bytes config_type = jx_text(jx_get(jx_get(root, "config"), "mediaType"));
     snprintf(type, sizeof(type), "%.*s", (int)config_type.len, (const char *)config_type.data);
@@ -143,7 +171,7 @@ static int put(const struct legacy *l, struct jx *root, struct err *err)
         return -1;
     struct bytes media_type = jx_text(jx_get(root, "mediaType"));
     snprintf(type, sizeof(type), "%.*s", (int)media_type.len, (const char *)media_type.data);
-    if (store_put_bytes(l->store, l->payload, &digest, l->deadline, err) != 0 ||
+    if (store_put_bytes(l->store, l->layer->content, &digest, l->deadline, err) != 0 ||
         store_put_bytes(l->store, buf_bytes(&config), &digest, l->deadline, err) != 0)
         return -1;
     return store_put_manifest(l->store, l->tag, buf_bytes(&body), type, l->deadline, err);
@@ -179,21 +207,22 @@ static int round_trip(const struct legacy *l, int *state, struct err *err)
     *state = LEGACY_ABSENT;
     if (root == NULL && empty_manifest(&root, err) != 0)
         return -1;
-    if (jx_size(jx_get(root, "layers")) >= SIGNATURE_LAYERS_MAX)
-        return err_set(err, ERR_LIMIT, "%s: has %d signatures already", l->tag,
-                       SIGNATURE_LAYERS_MAX);
+    if (jx_size(jx_get(root, "layers")) >= SIGNATURE_LAYERS_MAX + l->layer->n_replaces)
+        return err_set(err, ERR_LIMIT, "%s: has %d layers already", l->tag, SIGNATURE_LAYERS_MAX);
     return put(l, root, err);
 }
 
-int attach_legacy(struct store *store, const struct digest *subject, struct bytes payload,
-                  const char *signature, int64_t deadline, struct err *err)
+int attach_legacy(struct store *store, const struct digest *subject,
+                  const struct legacy_layer *layer, int64_t deadline, struct err *err)
 {
-    struct legacy l = {
-        .store = store, .payload = payload, .signature = signature, .deadline = deadline
-    };
+    struct legacy l = { .store = store, .layer = layer, .deadline = deadline };
     int sightings = 0, rewrites = 0, state;
+    struct digest content;
 
-    digest_tag(l.tag, subject, ".sig");
+    if (digest_of(&content, HASH_SHA256, layer->content, err) != 0)
+        return -1;
+    digest_format(l.digest, &content);
+    digest_tag(l.tag, subject, layer->suffix);
     for (int round = 0; sightings < SIGHTINGS; round++) {
         if (round > 0)
             pause_for(rewrites);

@@ -26,21 +26,38 @@ static int make_legacy(struct signature *s, struct signer *signer, const struct 
     return signer_sign(signer, buf_bytes(&s->payload), &s->signature, err);
 }
 
+int signature_statement(struct buf *out, struct signer *signer, struct dsse_payload *statement,
+                        struct err *err)
+{
+    struct bytes message;
+
+    if (dsse_message(&message, statement, BYTES_LIT(TYPE_IN_TOTO), err) != 0)
+        return -1;
+    return signer_sign(signer, message, out, err);
+}
+
+int signature_bundle(struct buf *out, const struct signer *signer, struct bytes statement,
+                     struct bytes signature, struct err *err)
+{
+    struct buf CLEANUP(buf_clear) hint = BUF_INIT(64);
+
+    public_key_hint(&hint, signer_key(signer));
+    return bundle_write_envelope(out, buf_bytes(&hint), statement, signature, err);
+}
+
 static int make_bundle(struct signature *s, struct signer *signer, const struct digest *digest,
                        const struct claims *claims, struct err *err)
 {
-    struct buf CLEANUP(buf_clear) pae = BUF_INIT(2 * PAYLOAD_MAX);
-    struct buf CLEANUP(buf_clear) hint = BUF_INIT(64);
+    struct dsse_payload CLEANUP(dsse_payload_clear) payload = DSSE_PAYLOAD_INIT(PAYLOAD_MAX);
 
     if (statement_write_signature(&s->payload, digest, claims->annotations, claims->n, err) != 0)
         return -1;
-    dsse_pae(&pae, BYTES_LIT(TYPE_IN_TOTO), buf_bytes(&s->payload));
-    if (buf_check(&pae, "PAE", err) != 0 ||
-        signer_sign(signer, buf_bytes(&pae), &s->signature, err) != 0)
+    dsse_payload_begin(&payload, 0);
+    buf_add_bytes(&payload.room, buf_bytes(&s->payload));
+    if (signature_statement(&s->signature, signer, &payload, err) != 0)
         return -1;
-    public_key_hint(&hint, signer_key(signer));
-    return bundle_write_envelope(&s->bundle, buf_bytes(&hint), buf_bytes(&s->payload),
-                                 buf_bytes(&s->signature), err);
+    return signature_bundle(&s->bundle, signer, buf_bytes(&s->payload), buf_bytes(&s->signature),
+                            err);
 }
 
 int signature_make(struct signature *out, struct signer *signer, enum evidence_layout layout,

@@ -1,6 +1,7 @@
 #ifndef BULLA_SIGN_SIGNATURE_H
 #define BULLA_SIGN_SIGNATURE_H
 
+#include "evidence/dsse.h"
 #include "evidence/fact.h"
 #include "keys/signer.h"
 
@@ -25,6 +26,14 @@ void signature_clear(struct signature *signature);
 int signature_make(struct signature *out, struct signer *signer, enum evidence_layout layout,
                    const struct digest *digest, const struct claims *claims,
                    struct err *err) MUST_CHECK;
+
+/** Sign an in-toto statement as the payload of a DSSE envelope. The raw signature, appended. */
+int signature_statement(struct buf *out, struct signer *signer, struct dsse_payload *statement,
+                        struct err *err) MUST_CHECK;
+
+/** The bundle around a statement that `signer` has signed. Appended. */
+int signature_bundle(struct buf *out, const struct signer *signer, struct bytes statement,
+                     struct bytes signature, struct err *err) MUST_CHECK;
 
 /** Has this signer already said just this? Then signing again adds nothing. */
 bool signature_known(const struct fact_set *facts, const struct signer *signer,

@@ -26,14 +26,14 @@ struct options {
 };
 
 /* Results as they come, in order. */
-struct tally {
+struct progress {
     struct report report;
-    size_t n, done, denied, unknown;
+    struct tally tally;
+    size_t n;
     int64_t started, shown;
-    struct err err; /* a result that could not be reported */
 };
 
-static void show_progress(struct tally *t)
+static void show_progress(struct progress *t)
 {
     const int64_t now = clock_millis();
 
@@ -41,32 +41,19 @@ static void show_progress(struct tally *t)
         !isatty(2))
         return;
     t->shown = now;
-    fprintf(stderr, "\r%zu of %zu images%s", t->done, t->n, t->done == t->n ? "\n" : "");
+    fprintf(stderr, "\r%zu of %zu images%s", t->tally.done, t->n,
+            t->tally.done == t->n ? "\n" : "");
 }
 
 static void on_result(void *context, const struct image_result *result)
 {
-    struct tally *t = context;
+    struct progress *t = context;
     struct buf CLEANUP(buf_clear) line = BUF_INIT(REPORT_LINE_MAX);
 
-    t->done++;
-    t->denied += result->judgement.verdict == VERDICT_DENY;
-    t->unknown += result->judgement.verdict == VERDICT_UNKNOWN;
-    if (report_image(&line, &t->report, result, &t->err) == 0)
+    tally_count(&t->tally, result->judgement.verdict);
+    if (report_image(&line, &t->report, result, &t->tally.err) == 0)
         fputs(buf_text(&line), stdout);
     show_progress(t);
-}
-
-/* A denied image decides, even beside unknown ones. */
-static int exit_status(const struct tally *t, struct err *err)
-{
-    if (t->denied > 0)
-        return 1;
-    if (t->err.code != ERR_NONE) {
-        *err = t->err;
-        return -1;
-    }
-    return t->unknown > 0 ? 3 : 0;
 }
 
 struct inputs {
@@ -103,10 +90,10 @@ static int inputs_read(struct inputs *in, struct options *o, int argc, char **ar
 static int verify(struct options *o, int argc, char **argv, struct err *err)
 {
     struct inputs CLEANUP(inputs_clear) in = { .arena = ARENA_INIT(MIB) };
-    struct tally tally = { .err = ERR_INIT, .started = clock_millis() };
+    struct progress progress = { .tally = TALLY_INIT, .started = clock_millis() };
     struct selection selection;
 
-    if (report_format_parse(&tally.report.format, o->output, err) != 0)
+    if (report_format_parse(&progress.report.format, o->output, err) != 0)
         return -1;
     if (!o->check_claims)
         return err_set(err, ERR_USAGE,
@@ -118,11 +105,11 @@ static int verify(struct options *o, int argc, char **argv, struct err *err)
     if (inputs_read(&in, o, argc, argv, err) != 0 || common_start(&o->common, "verify", err) != 0)
         return -1;
     policy_select(&selection, in.policy, &in.images[0]);
-    tally.n = in.n;
-    tally.report.rule = selection.rule;
-    tally.report.key_names = o->keys.values;
-    tally.report.keys = (const struct public_key *const *)in.keys;
-    tally.report.n_keys = in.n_keys;
+    progress.n = in.n;
+    progress.report.rule = selection.rule;
+    progress.report.key_names = o->keys.values;
+    progress.report.keys = (const struct public_key *const *)in.keys;
+    progress.report.n_keys = in.n_keys;
     const struct engine_options engine = {
         .policy = in.policy,
         .registries = o->common.registries,
@@ -131,9 +118,9 @@ static int verify(struct options *o, int argc, char **argv, struct err *err)
         .timeout_ms = o->common.timeout_ms,
         .workers = (int)o->workers,
     };
-    if (engine_judge_all(&engine, in.images, in.n, on_result, &tally, err) != 0)
+    if (engine_judge_all(&engine, in.images, in.n, on_result, &progress, err) != 0)
         return -1;
-    return exit_status(&tally, err);
+    return tally_exit(&progress.tally, err);
 }
 
 static int run_verify(int argc, char **argv, struct err *err)

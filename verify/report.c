@@ -16,6 +16,24 @@ int report_format_parse(enum report_format *out, const char *name, struct err *e
     return err_set(err, ERR_USAGE, "--output: '%s' is neither text nor json", name);
 }
 
+void tally_count(struct tally *tally, enum verdict verdict)
+{
+    tally->done++;
+    tally->denied += verdict == VERDICT_DENY;
+    tally->unknown += verdict == VERDICT_UNKNOWN;
+}
+
+int tally_exit(const struct tally *tally, struct err *err)
+{
+    if (tally->denied > 0)
+        return 1;
+    if (tally->err.code != ERR_NONE) {
+        *err = tally->err;
+        return -1;
+    }
+    return tally->unknown > 0 ? 3 : 0;
+}
+
 const char *report_key_name(const struct report *report, const struct fact *fact)
 {
     const struct bytes by = { fact->fingerprint, KEY_FINGERPRINT_SIZE };
@@ -41,7 +59,8 @@ static void add_name(struct buf *out, const struct image_result *result)
 
 static void text_allowed(struct buf *out, const struct report *report, const struct fact *proof)
 {
-    buf_addf(out, " allowed: signed with %s (%s, %s)", report_key_name(report, proof),
+    buf_addf(out, " allowed: %s with %s (%s, %s)",
+             proof->kind == FACT_STATEMENT ? "attested" : "signed", report_key_name(report, proof),
              scheme_name(proof->scheme), evidence_layout_name(proof->layout));
     for (size_t i = 0; i < proof->n_annotations; i++) {
         buf_add_text(out, i == 0 ? "; claims " : ", ");
@@ -63,9 +82,8 @@ static void report_text(struct buf *out, const struct report *report,
     if (j->verdict == VERDICT_ALLOW) {
         text_allowed(out, report, j->proof);
     } else {
-        buf_addf(out, " %s: %s: ", j->verdict == VERDICT_UNKNOWN ? "unknown" : "denied",
-                 reason_name(j->reason));
-        text_escape(out, bytes_text(j->text), JUDGEMENT_TEXT_MAX);
+        buf_addf(out, " %s: %s: %s", j->verdict == VERDICT_UNKNOWN ? "unknown" : "denied",
+                 reason_name(j->reason), j->text);
     }
     buf_add_char(out, '\n');
 }
@@ -133,11 +151,9 @@ static void json_refused(struct buf *out, const struct image_result *result)
         digest_format(digest, &result->digest);
         buf_addf(out, ",\"digest\":\"%s\"", digest);
     }
-    buf_reset(&text);
-    text_escape(&text, bytes_text(j->text), JUDGEMENT_TEXT_MAX);
     buf_addf(out, ",\"verdict\":\"%s\",\"reason\":\"%s\",\"message\":", verdict_name(j->verdict),
              reason_name(j->reason));
-    text_json(out, buf_bytes(&text));
+    text_json(out, bytes_text(j->text));
     buf_add_text(out, "}\n");
 }
 

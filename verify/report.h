@@ -17,6 +17,22 @@ struct report {
     size_t n_keys;
 };
 
+/** Verdicts of a whole command. */
+struct tally {
+    size_t done, denied, unknown;
+    struct err err; /* a result that could not be reported */
+};
+
+#define TALLY_INIT                                                                                 \
+    {                                                                                              \
+        .err = ERR_INIT                                                                            \
+    }
+
+void tally_count(struct tally *tally, enum verdict verdict);
+
+/** A denied image decides, even beside unknown ones: 1, then an error of reporting (-1), then 3. */
+int tally_exit(const struct tally *tally, struct err *err) MUST_CHECK;
+
 /** The name under which the fact's key was given. */
 const char *report_key_name(const struct report *report, const struct fact *fact);
 

@@ -144,9 +144,11 @@ static int sign(struct world *w, const struct resolved *image, enum evidence_lay
 
     if (signature_make(&s, w->signer, layout, &image->digest, &claims, err) != 0)
         return -1;
-    if (layout == LAYOUT_LEGACY)
-        return attach_legacy(w->store, &image->digest, buf_bytes(&s.payload), buf_text(&s.base64),
-                             deadline, err);
+    if (layout == LAYOUT_LEGACY) {
+        const struct legacy_layer layer =
+            legacy_signature(buf_bytes(&s.payload), buf_text(&s.base64));
+        return attach_legacy(w->store, &image->digest, &layer, deadline, err);
+    }
     const struct bundle_referrer what = { buf_bytes(&s.bundle), PREDICATE_COSIGN_SIGN, 0 };
     return attach_bundle(w->store, image, &what, deadline, err);
 }

@@ -101,8 +101,9 @@ static inline void layers_clear(struct layers *layers)
     buf_clear(&layers->text);
 }
 
-static inline void add_layer(struct layers *layers, const char *digest, size_t size,
-                             const char *signature)
+/* A layer with one annotation, or, for a NULL value, without. */
+static inline void add_annotated(struct layers *layers, const char *digest, size_t size,
+                                 const char *name, const char *value)
 {
     if (layers->n++ == 0)
         buf_add_text(&layers->text, "{\"schemaVersion\":2,\"mediaType\":\"" TYPE_OCI_MANIFEST
@@ -111,10 +112,15 @@ static inline void add_layer(struct layers *layers, const char *digest, size_t s
         buf_add_char(&layers->text, ',');
     buf_addf(&layers->text, "{\"mediaType\":\"text/plain\",\"digest\":\"%s\",\"size\":%zu", digest,
              size);
-    if (signature != NULL)
-        buf_addf(&layers->text, ",\"annotations\":{\"" ANNOTATION_SIGNATURE "\":\"%s\"}",
-                 signature);
+    if (value != NULL)
+        buf_addf(&layers->text, ",\"annotations\":{\"%s\":\"%s\"}", name, value);
     buf_add_char(&layers->text, '}');
+}
+
+static inline void add_layer(struct layers *layers, const char *digest, size_t size,
+                             const char *signature)
+{
+    add_annotated(layers, digest, size, ANNOTATION_SIGNATURE, signature);
 }
 
 static inline void tag_layers(struct fake_store *store, struct layers *layers, const char *tag)

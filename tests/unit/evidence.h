@@ -96,11 +96,14 @@ static inline void sign_base64(struct buf *out, struct signer *signer, struct by
 static inline void sign_dsse(struct buf *out, struct signer *signer, const char *type,
                              struct bytes payload)
 {
-    struct buf CLEANUP(buf_clear) pae = BUF_INIT(payload.len + 1024);
+    struct dsse_payload CLEANUP(dsse_payload_clear) room = DSSE_PAYLOAD_INIT(payload.len);
+    struct bytes message;
     struct err err = ERR_INIT;
 
-    dsse_pae(&pae, bytes_text(type), payload);
-    EXPECT_OK(signer_sign(signer, buf_bytes(&pae), out, &err), &err);
+    dsse_payload_begin(&room, 0);
+    buf_add_bytes(&room.room, payload);
+    EXPECT_OK(dsse_message(&message, &room, bytes_text(type), &err), &err);
+    EXPECT_OK(signer_sign(signer, message, out, &err), &err);
 }
 
 /* The envelope or bundle that cosign writes around this payload. */

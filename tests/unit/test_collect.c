@@ -8,6 +8,9 @@
 #include "tests/unit/collect.h"
 
 static const struct plan statements = { .statements = true };
+static const struct plan slsa = { .statements = true,
+                                  .predicate_type = "https://slsa.dev/provenance/v1" };
+static const struct plan spdx = { .statements = true, .predicate_type = PREDICATE_SPDX };
 static const struct plan both = { .signatures = true, .statements = true };
 
 /* --- Referrers --- */
@@ -119,6 +122,51 @@ static void plan_chooses(void **state)
         collect(&set, &store, rows[i].plan);
         assert_int_equal(set.n, rows[i].n);
         assert_true(set.complete);
+    }
+}
+
+/* One type is asked for: others are not fetched, and told of; one that the list does not tell is
+ * told by its manifest, or by itself. */
+static void one_type_is_collected(void **state)
+{
+    static const struct {
+        const char *listed;  /* the descriptor's members */
+        const char *subject; /* the manifest's members */
+        const struct plan *plan;
+        size_t n, reasons, rounds;
+    } rows[] = {
+        { TYPED SLSA_ANNOTATIONS, SUBJECT, &slsa, 1, 0, 3 },
+        { TYPED SLSA_ANNOTATIONS, SUBJECT, &spdx, 0, 1, 1 },
+        { TYPED SIGNATURE_ANNOTATIONS, SUBJECT, &slsa, 0, 0, 1 },
+        { TYPED, SUBJECT, &slsa, 1, 0, 3 },
+        { TYPED, SUBJECT SLSA_ANNOTATIONS, &slsa, 1, 0, 3 },
+        { TYPED, SUBJECT SLSA_ANNOTATIONS, &spdx, 0, 1, 2 },
+        { TYPED, SUBJECT SIGNATURE_ANNOTATIONS, &slsa, 0, 0, 2 },
+        { TYPED, SUBJECT SLSA_ANNOTATIONS, &signatures, 0, 0, 2 },
+        { TYPED, SUBJECT SIGNATURE_ANNOTATIONS, &signatures, 1, 0, 3 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct referrer r = { .content = "b",
+                                    .listed = rows[i].listed,
+                                    .subject = rows[i].subject };
+        struct fake_store CLEANUP(fake_clear) store;
+        struct fake_list CLEANUP(fake_list_clear) list = FAKE_LIST_INIT;
+        struct evidence_set CLEANUP(evidence_set_clear) set = EVIDENCE_SET_INIT;
+        fake_init(&store);
+        add_referrer(&store, &list, &r);
+        fake_page(&store, "", fake_list_end(&list), NULL);
+        collect(&set, &store, rows[i].plan);
+        assert_true(set.complete);
+        assert_int_equal(set.n, rows[i].n);
+        assert_int_equal(set.reasons.n, rows[i].reasons);
+        assert_int_equal(store.rounds, rows[i].rounds);
+        if (rows[i].reasons == 0)
+            continue;
+        assert_int_equal(set.reasons.items[0].code, REASON_WRONG_TYPE);
+        assert_string_equal(set.reasons.items[0].text,
+                            "a statement of type https://slsa.dev/provenance/v1");
     }
 }
 
@@ -328,9 +376,13 @@ static void places_add_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plan_chooses),          cmocka_unit_test(an_index_is_not_wanted),
-        cmocka_unit_test(union_without_doubles), cmocka_unit_test(junk_ahead_is_passed_over),
-        cmocka_unit_test(referrers_are_bounded), cmocka_unit_test(places_add_up),
+        cmocka_unit_test(plan_chooses),
+        cmocka_unit_test(one_type_is_collected),
+        cmocka_unit_test(an_index_is_not_wanted),
+        cmocka_unit_test(union_without_doubles),
+        cmocka_unit_test(junk_ahead_is_passed_over),
+        cmocka_unit_test(referrers_are_bounded),
+        cmocka_unit_test(places_add_up),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -67,6 +67,34 @@ static void attestation_layers(void **state)
     assert_true(none.complete);
 }
 
+/* Of .att layers the annotation tells the type; of those of other types, sixteen are told of. */
+static void layers_of_one_type(void **state)
+{
+    const struct plan slsa = { .statements = true, .predicate_type = "https://slsa.dev/v1" };
+    struct fake_store CLEANUP(fake_clear) store;
+    struct layers CLEANUP(layers_clear) layers = LAYERS_INIT;
+    struct evidence_set CLEANUP(evidence_set_clear) set = EVIDENCE_SET_INIT;
+    char digest[DIGEST_TEXT_MAX];
+
+    (void)state;
+    fake_init(&store);
+    fake_content(&store, FETCH_BLOB, "envelope", "", digest);
+    add_annotated(&layers, digest, 8, ANNOTATION_PREDICATE_TYPE, "https://slsa.dev/v1");
+    for (size_t i = 0; i < 20; i++)
+        add_annotated(&layers, digest, 8, ANNOTATION_PREDICATE_TYPE, "https://slsa.dev/v2");
+    add_layer(&layers, digest, 8, "");
+    tag_layers(&store, &layers, FALLBACK ".att");
+    collect(&set, &store, &slsa);
+    assert_true(set.complete);
+    assert_int_equal(set.n, 2);
+    assert_string_equal(set.items[0].where, FALLBACK ".att, layer 1");
+    assert_string_equal(set.items[1].where, FALLBACK ".att, layer 22");
+    assert_true(digest_equal(&set.items[0].carrier, &set.items[0].digest));
+    assert_int_equal(set.reasons.n, 16);
+    assert_int_equal(set.reasons.items[0].code, REASON_WRONG_TYPE);
+    assert_string_equal(set.reasons.items[0].where, FALLBACK ".att, layer 2");
+}
+
 static void layers_are_bounded(void **state)
 {
     (void)state;
@@ -234,9 +262,13 @@ static void payload_is_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(signature_layers),   cmocka_unit_test(attestation_layers),
-        cmocka_unit_test(layers_are_bounded), cmocka_unit_test(bytes_are_bounded),
-        cmocka_unit_test(payload_is_bounded), cmocka_unit_test(statements_are_bounded_by_the_plan),
+        cmocka_unit_test(signature_layers),
+        cmocka_unit_test(attestation_layers),
+        cmocka_unit_test(layers_of_one_type),
+        cmocka_unit_test(layers_are_bounded),
+        cmocka_unit_test(bytes_are_bounded),
+        cmocka_unit_test(payload_is_bounded),
+        cmocka_unit_test(statements_are_bounded_by_the_plan),
         cmocka_unit_test(payload_is_lost),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

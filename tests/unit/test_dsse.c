@@ -33,27 +33,82 @@ static const struct pae_row {
 static void pae(void **state)
 {
     const struct pae_row *row = *state;
-    struct buf CLEANUP(buf_clear) out = BUF_INIT(1024);
+    struct dsse_payload CLEANUP(dsse_payload_clear) payload = DSSE_PAYLOAD_INIT(1024);
+    struct bytes message;
 
-    dsse_pae(&out, row->type, row->body);
-    assert_int_equal(buf_check(&out, "PAE", NULL), 0);
-    assert_true(bytes_equal(buf_bytes(&out), row->pae));
+    dsse_payload_begin(&payload, 0);
+    buf_add_bytes(&payload.room, row->body);
+    assert_int_equal(dsse_message(&message, &payload, row->type, NULL), 0);
+    assert_true(bytes_equal(message, row->pae));
+    assert_true(bytes_equal(dsse_payload_bytes(&payload), row->body));
 }
 
 /* sigstore.md 11.4: 256 bytes and their SHA-256 */
 static void pae_of_the_statement(void **state)
 {
-    struct buf CLEANUP(buf_clear) out = BUF_INIT(1024);
+    struct dsse_payload CLEANUP(dsse_payload_clear) payload = DSSE_PAYLOAD_INIT(1024);
+    struct bytes message;
     struct buf CLEANUP(buf_clear) hex = BUF_INIT(128);
     uint8_t hash[32];
 
     (void)state;
     assert_int_equal(strlen(VECTOR_STATEMENT), 213);
-    dsse_pae(&out, BYTES_LIT(TYPE_IN_TOTO), BYTES_LIT(VECTOR_STATEMENT));
-    assert_int_equal(out.len, 256);
-    assert_int_equal(hash_bytes(hash, HASH_SHA256, buf_bytes(&out), NULL), 0);
+    dsse_payload_begin(&payload, 0);
+    buf_add_text(&payload.room, VECTOR_STATEMENT);
+    assert_int_equal(dsse_message(&message, &payload, BYTES_LIT(TYPE_IN_TOTO), NULL), 0);
+    assert_int_equal(message.len, 256);
+    assert_int_equal(hash_bytes(hash, HASH_SHA256, message, NULL), 0);
     hex_encode(&hex, (struct bytes) { hash, 32 });
     EXPECT_BUF(&hex, "2517f6bfb72434935a0a2b935c2e99d95a9703baeab78924a84ad04988fd84ae");
+}
+
+/* The type, the payload: at the ceiling and one byte over; a payload that grows after it was
+ * signed. */
+static void message_is_bounded(void **state)
+{
+    char type[DSSE_TYPE_MAX + 2] = { 0 };
+    struct dsse_payload CLEANUP(dsse_payload_clear) payload = DSSE_PAYLOAD_INIT(4);
+    struct bytes message;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    memset(type, 't', sizeof(type) - 1);
+    dsse_payload_begin(&payload, 0);
+    buf_add_text(&payload.room, "abc");
+    EXPECT_ERR(dsse_message(&message, &payload, bytes_text(type), &err), &err, ERR_LIMIT,
+               "payloadType");
+    assert_null(message.data);
+    type[DSSE_TYPE_MAX] = 0;
+    EXPECT_OK(dsse_message(&message, &payload, bytes_text(type), &err), &err);
+    buf_add_text(&payload.room, "d");
+    EXPECT_OK(dsse_message(&message, &payload, BYTES_LIT("t"), &err), &err);
+    assert_true(bytes_is(message, "DSSEv1 1 t 4 abcd"));
+    buf_add_text(&payload.room, "e");
+    EXPECT_ERR(dsse_message(&message, &payload, BYTES_LIT("t"), &err), &err, ERR_LIMIT, "payload");
+}
+
+/* A head that changes while the body stays. */
+static void fronts_change(void **state)
+{
+    struct dsse_payload CLEANUP(dsse_payload_clear) payload = DSSE_PAYLOAD_INIT(64);
+    struct bytes message;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    dsse_payload_begin(&payload, 4);
+    buf_add_text(&payload.room, "body");
+    assert_true(bytes_is(dsse_payload_bytes(&payload), "body"));
+    EXPECT_OK(dsse_payload_front(&payload, BYTES_LIT("head"), &err), &err);
+    EXPECT_OK(dsse_message(&message, &payload, BYTES_LIT("t"), &err), &err);
+    assert_true(bytes_is(message, "DSSEv1 1 t 8 headbody"));
+    EXPECT_OK(dsse_payload_front(&payload, BYTES_LIT("h"), &err), &err);
+    EXPECT_OK(dsse_message(&message, &payload, BYTES_LIT("t"), &err), &err);
+    assert_true(bytes_is(message, "DSSEv1 1 t 5 hbody"));
+    EXPECT_ERR(dsse_payload_front(&payload, BYTES_LIT("12345"), &err), &err, ERR_LIMIT, "before");
+    EXPECT_OK(dsse_payload_front(&payload, BYTES_NONE, &err), &err);
+    assert_true(bytes_is(dsse_payload_bytes(&payload), "body"));
+    dsse_payload_begin(&payload, 0); /* anew */
+    assert_int_equal(dsse_payload_bytes(&payload).len, 0);
 }
 
 static int parse(struct envelope *out, const char *text, enum json_rest rest, size_t max,
@@ -113,7 +168,7 @@ static void accepts(void **state)
             continue;
         }
         EXPECT_OK(r, &err);
-        EXPECT_BUF(&envelope.payload, row->payload);
+        assert_true(bytes_is(dsse_payload_bytes(&envelope.payload), row->payload));
         EXPECT_BUF(&envelope.payload_type, "t");
         assert_int_equal(envelope.n_signatures, row->signatures);
         for (size_t s = 0; s < envelope.n_signatures; s++)
@@ -175,7 +230,7 @@ static void refuses(void **state)
         struct envelope envelope;
         EXPECT_ERR(parse(&envelope, row->text, rests[i], 1024, &err), &err, row->code, row->word);
         assert_int_equal(envelope.n_signatures, 0);
-        assert_null(envelope.payload.data);
+        assert_null(envelope.payload.room.data);
         assert_null(envelope.payload_type.data);
         assert_null(envelope.signatures[0].data);
     }
@@ -252,17 +307,16 @@ static void written_form(void **state)
     EXPECT_BUF(&out, "{\"payload\":\"Pz8/\",\"payloadType\":\"application/vnd.in-toto+json\","
                      "\"signatures\":[{\"sig\":\"c2ln\"}]}");
     EXPECT_OK(parse(&envelope, buf_text(&out), JSON_REST_REFUSED, 1024, &err), &err);
-    EXPECT_BUF(&envelope.payload, "???");
+    assert_true(bytes_is(dsse_payload_bytes(&envelope.payload), "???"));
     EXPECT_BUF(&envelope.payload_type, TYPE_IN_TOTO);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pae_of_the_statement),
-        cmocka_unit_test(signatures_are_bounded),
-        cmocka_unit_test(sizes_are_bounded),
-        cmocka_unit_test(written_form),
+        cmocka_unit_test(pae_of_the_statement), cmocka_unit_test(message_is_bounded),
+        cmocka_unit_test(fronts_change),        cmocka_unit_test(signatures_are_bounded),
+        cmocka_unit_test(sizes_are_bounded),    cmocka_unit_test(written_form),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -98,7 +98,9 @@ static void three_values(void **state)
                             .n = row->fingerprint == 0 ? 0 : 1,
                             .complete = row->complete == COMPLETE,
                             .incomplete = ERR_INIT };
-    const struct policy_rule rule = { "r", { &signer, row->wanted, row->n_wanted } };
+    const struct policy_rule rule = {
+        "r", { .signer = &signer, .annotations = row->wanted, .n_annotations = row->n_wanted }
+    };
     struct judgement judgement;
 
     memset(&judgement, 0xff, sizeof(judgement));
@@ -115,6 +117,217 @@ static void three_values(void **state)
                      row->verdict == VERDICT_ALLOW && row->fingerprint != 0);
 }
 
+#define SLSA "https://slsa.dev/provenance/v1"
+#define BODY                                                                                       \
+    "{\"predicate\":{\"id\":\"b\",\"n\":1.0,\"t\":true,\"z\":null,\"o\":{},\"a\":[\"x\"],\"/"      \
+    "\":\"s\"}}"
+
+static const struct attested_row {
+    const char *name;
+    enum fact_kind kind;
+    uint8_t fingerprint;
+    const char *type;
+    struct check check; /* .at NULL: none */
+    enum verdict verdict;
+    enum reason_code reason;
+    const char *word;
+} attested_rows[] = {
+#define STM FACT_STATEMENT
+    { "of the type", STM, 1, SLSA, { 0 }, VERDICT_ALLOW, REASON_NONE, "" },
+    { "of the type by the second key", STM, 2, SLSA, { 0 }, VERDICT_ALLOW, REASON_NONE, "" },
+    { "by another",
+      STM,
+      3,
+      SLSA,
+      { 0 },
+      VERDICT_DENY,
+      REASON_UNSIGNED,
+      "no attestation was found" },
+    { "of another type",
+      STM,
+      1,
+      SLSA "0",
+      { 0 },
+      VERDICT_DENY,
+      REASON_WRONG_TYPE,
+      "of type " SLSA "0, not " SLSA },
+    { "of the type but for its end",
+      STM,
+      1,
+      "https://slsa.dev/provenance/v",
+      { 0 },
+      VERDICT_DENY,
+      REASON_WRONG_TYPE,
+      "not " SLSA },
+    { "a signature",
+      FACT_SIGNATURE,
+      1,
+      SLSA,
+      { 0 },
+      VERDICT_DENY,
+      REASON_WRONG_TYPE,
+      "made a signature, which is not an attestation" },
+    { "string", STM, 1, SLSA, { "/predicate/id", "b" }, VERDICT_ALLOW, REASON_NONE, "" },
+    { "another string",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/id", "c" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "at /predicate/id stands \"b\", not c" },
+    { "longer string",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/id", "bb" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "" },
+    { "quoted string",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/id", "\"b\"" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "" },
+    { "empty", STM, 1, SLSA, { "/predicate/id", "" }, VERDICT_DENY, REASON_CHECK_FAILED, "" },
+    { "number as written",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/n", "1.0" },
+      VERDICT_ALLOW,
+      REASON_NONE,
+      "" },
+    { "number otherwise",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/n", "1" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "stands 1.0" },
+    { "true", STM, 1, SLSA, { "/predicate/t", "true" }, VERDICT_ALLOW, REASON_NONE, "" },
+    { "not false",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/t", "false" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "" },
+    { "null", STM, 1, SLSA, { "/predicate/z", "null" }, VERDICT_ALLOW, REASON_NONE, "" },
+    { "absent is not null",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/x", "null" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "stands nothing" },
+    { "absent is not empty",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/x", "" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "nothing" },
+    { "object",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/o", "{}" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "an object" },
+    { "array",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/a", "[\"x\"]" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "an array" },
+    { "element", STM, 1, SLSA, { "/predicate/a/0", "x" }, VERDICT_ALLOW, REASON_NONE, "" },
+    { "no such element",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/a/1", "x" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "" },
+    { "leading zero",
+      STM,
+      1,
+      SLSA,
+      { "/predicate/a/00", "x" },
+      VERDICT_DENY,
+      REASON_CHECK_FAILED,
+      "" },
+    { "escaped name", STM, 1, SLSA, { "/predicate/~1", "s" }, VERDICT_ALLOW, REASON_NONE, "" },
+    { "met by another's statement",
+      STM,
+      3,
+      SLSA,
+      { "/predicate/id", "b" },
+      VERDICT_DENY,
+      REASON_UNSIGNED,
+      "" },
+#undef STM
+};
+
+/* Beside the verdict: the same facts, incomplete, never deny. */
+static void attested(void **state)
+{
+    const struct attested_row *row = *state;
+    struct fact fact = fact_of(row->kind, row->fingerprint, NULL, 0);
+    struct fact_set set = { .facts = &fact, .n = 1, .complete = true, .incomplete = ERR_INIT };
+    struct policy_rule rule = { "r",
+                                { .kind = FACT_STATEMENT,
+                                  .signer = &signer,
+                                  .predicate_type = SLSA,
+                                  .checks = &row->check,
+                                  .n_checks = row->check.at != NULL } };
+    struct judgement judgement;
+    struct err err = ERR_INIT;
+
+    fact.predicate_type = row->type;
+    EXPECT_OK(json_scan(&fact.statement, BYTES_LIT(BODY), &err), &err);
+    policy_judge(&judgement, &rule, &set);
+    assert_int_equal(judgement.verdict, row->verdict);
+    assert_string_equal(reason_name(judgement.reason), reason_name(row->reason));
+    assert_non_null(strstr(judgement.text, row->word));
+    set.complete = false;
+    err_set(&set.incomplete, ERR_RATE_LIMITED, "slow down");
+    policy_judge(&judgement, &rule, &set);
+    assert_int_equal(judgement.verdict,
+                     row->verdict == VERDICT_ALLOW ? VERDICT_ALLOW : VERDICT_UNKNOWN);
+    rule.require.kind = FACT_SIGNATURE; /* a statement never is one, whatever it says */
+    set.complete = true;
+    policy_judge(&judgement, &rule, &set);
+    if (row->kind == FACT_STATEMENT)
+        assert_int_equal(judgement.verdict, VERDICT_DENY);
+}
+
+/* What evidence says is shown escaped. */
+static void texts_are_escaped(void **state)
+{
+    struct fact fact = fact_of(FACT_STATEMENT, 1, NULL, 0);
+    const struct fact_set set = { .facts = &fact, .n = 1, .complete = true };
+    const struct policy_rule rule = { "r", { .signer = &signer } };
+    struct judgement judgement;
+
+    (void)state;
+    fact.predicate_type = "a\x1b[31m\nb";
+    policy_judge(&judgement, &rule, &set);
+    assert_non_null(strstr(judgement.text, "(a\\x1b[31m\\x0ab)"));
+    assert_null(strchr(judgement.text, '\n'));
+}
+
 /* Signer and claims must meet in one fact. */
 static void facts_are_not_added_up(void **state)
 {
@@ -124,7 +337,9 @@ static void facts_are_not_added_up(void **state)
         fact_of(FACT_STATEMENT, 1, env_prod, 2), /* ours, an attestation */
     };
     const struct fact_set set = { .facts = facts, .n = ARRAY_LEN(facts), .complete = true };
-    const struct policy_rule rule = { "r", { &signer, env_prod, 1 } };
+    const struct policy_rule rule = {
+        "r", { .signer = &signer, .annotations = env_prod, .n_annotations = 1 }
+    };
     struct judgement judgement;
 
     (void)state;
@@ -138,7 +353,7 @@ static void whole_fingerprint_counts(void **state)
 {
     struct fact fact = fact_of(FACT_SIGNATURE, 1, NULL, 0);
     const struct fact_set set = { .facts = &fact, .n = 1, .complete = true };
-    const struct policy_rule rule = { "r", { &signer, NULL, 0 } };
+    const struct policy_rule rule = { "r", { .signer = &signer } };
     struct judgement judgement;
 
     (void)state;
@@ -151,7 +366,7 @@ static void signer_without_keys_fits_nothing(void **state)
 {
     static const struct policy_signer nobody = { "nobody", NULL, 0 };
     const struct fact fact = fact_of(FACT_SIGNATURE, 0, NULL, 0);
-    const struct requirement require = { &nobody, NULL, 0 };
+    const struct requirement require = { .signer = &nobody };
 
     (void)state;
     assert_false(requirement_fits(&require, &fact));
@@ -165,7 +380,7 @@ static void first_fact_that_fits_is_the_proof(void **state)
         fact_of(FACT_SIGNATURE, 1, NULL, 0),
     };
     const struct fact_set set = { .facts = facts, .n = ARRAY_LEN(facts), .complete = true };
-    const struct policy_rule rule = { "r", { &signer, NULL, 0 } };
+    const struct policy_rule rule = { "r", { .signer = &signer } };
     struct judgement judgement;
 
     (void)state;
@@ -225,7 +440,7 @@ static void most_useful_reason(void **state)
     const struct fact_set set = { .reasons = { reasons, row->n, 3 },
                                   .pieces = row->n,
                                   .complete = true };
-    const struct policy_rule rule = { "r", { &signer, NULL, 0 } };
+    const struct policy_rule rule = { "r", { .signer = &signer } };
     struct judgement judgement;
 
     for (size_t i = 0; i < row->n; i++)
@@ -258,7 +473,7 @@ static void text_is_bounded(void **state)
     struct judgement judgement;
     struct reason reason = { .code = REASON_WRONG_SIGNER };
     const struct fact_set set = { .reasons = { &reason, 1, 1 }, .pieces = 1, .complete = true };
-    const struct policy_rule rule = { "r", { &signer, NULL, 0 } };
+    const struct policy_rule rule = { "r", { .signer = &signer } };
 
     (void)state;
     for (size_t n = JUDGEMENT_TEXT_MAX - 100; n <= 2 * JUDGEMENT_TEXT_MAX; n++) {
@@ -278,7 +493,9 @@ static void claims_are_escaped(void **state)
     static const struct annotation hostile[] = { { "env", "\x1b[2Jprod" } };
     struct fact fact = fact_of(FACT_SIGNATURE, 1, hostile, 1);
     const struct fact_set set = { .facts = &fact, .n = 1, .complete = true };
-    const struct policy_rule rule = { "r", { &signer, env_prod, 1 } };
+    const struct policy_rule rule = {
+        "r", { .signer = &signer, .annotations = env_prod, .n_annotations = 1 }
+    };
     struct judgement judgement;
 
     (void)state;
@@ -309,7 +526,7 @@ static void an_error_is_unknown(void **state)
 static void fresh_facts_are_unknown(void **state)
 {
     struct fact_set CLEANUP(fact_set_clear) set;
-    const struct policy_rule rule = { "r", { &signer, NULL, 0 } };
+    const struct policy_rule rule = { "r", { .signer = &signer } };
     struct judgement judgement;
 
     (void)state;
@@ -397,6 +614,7 @@ int main(void)
         cmocka_unit_test(zero_is_deny),
         cmocka_unit_test(text_is_bounded),
         cmocka_unit_test(claims_are_escaped),
+        cmocka_unit_test(texts_are_escaped),
         cmocka_unit_test(an_error_is_unknown),
         cmocka_unit_test(fresh_facts_are_unknown),
         cmocka_unit_test(number_of_keys),
@@ -406,6 +624,7 @@ int main(void)
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
     failed += RUN_ROWS(truth, three_values);
+    failed += RUN_ROWS(attested_rows, attested);
     failed += RUN_ROWS(useful, most_useful_reason);
     return failed != 0;
 }

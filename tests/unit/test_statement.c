@@ -24,6 +24,10 @@ static const struct accept_row {
     { "v0.1", S(STATEMENT_V0_1, "[" OURS "]", ""), JSON_ABSENT },
     { "predicate", S(STATEMENT_V1, "[" OURS "]", ",\"predicate\":{}"), JSON_OBJECT },
     { "predicate null", S(STATEMENT_V1, "[" OURS "]", ",\"predicate\":null"), JSON_ABSENT },
+    { "the text of an SPDX document",
+      "{\"_type\":\"" STATEMENT_V0_1 "\",\"predicateType\":\"" PREDICATE_SPDX
+      "\",\"subject\":[" OURS "],\"predicate\":\"SPDXVersion: SPDX-2.3\"}",
+      JSON_STRING },
     { "escaped type", S("https:\\/\\/in-toto.io\\/Statement\\/v1", "[" OURS "]", ""), JSON_ABSENT },
 };
 
@@ -35,7 +39,9 @@ static void accepts(void **state)
     struct err err = ERR_INIT;
 
     EXPECT_OK(statement_parse(&statement, bytes_text(row->text), &arena, &err), &err);
-    assert_string_equal(statement.predicate_type, "p");
+    assert_string_equal(statement.predicate_type,
+                        row->predicate == JSON_STRING ? PREDICATE_SPDX : "p");
+    assert_true(bytes_equal(statement.root.raw, bytes_text(row->text)));
     assert_int_equal(statement.predicate.kind, row->predicate);
     assert_int_equal(json_count(statement.subjects), 1);
 }
@@ -74,6 +80,12 @@ static const struct refuse_row {
     { "predicate an array", S(STATEMENT_V1, "[" OURS "]", ",\"predicate\":[]"), ERR_MALFORMED,
       "predicate" },
     { "predicate a string", S(STATEMENT_V1, "[" OURS "]", ",\"predicate\":\"\""), ERR_MALFORMED,
+      "predicate" },
+    { "a string of a type that begins like SPDX's",
+      "{\"_type\":\"" STATEMENT_V1 "\",\"predicateType\":\"" PREDICATE_SPDX
+      "/v2\",\"subject\":[" OURS "],\"predicate\":\"\"}",
+      ERR_MALFORMED, "predicate" },
+    { "predicate a number", S(STATEMENT_V1, "[" OURS "]", ",\"predicate\":1"), ERR_MALFORMED,
       "predicate" },
     { "unknown member", S(STATEMENT_V1, "[" OURS "]", ",\"x\":1"), ERR_MALFORMED,
       "unknown member" },
