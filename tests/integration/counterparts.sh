@@ -5,7 +5,8 @@
 #
 # Debian 12's own skopeo has Sigstore patched out and its archive has no cosign, so the programs come from Debian's newer suites,
 # unpacked beside the system: a private apt configuration, `apt-get download`, `dpkg -x`. The system's own package lists are not
-# touched and nothing of the newer suites is installed. The registries with the referrers API are built from Go modules.
+# touched and nothing of the newer suites is installed. The registries with the referrers API are built from Go modules;
+# sigstore-js comes by npm.
 #
 # What is there already is kept (a stamp per program), so a second run takes a moment. A program that cannot be had is reported and
 # makes the exit code 1; the tests that need it then fail, they do not vanish.
@@ -170,11 +171,34 @@ goregistry()
     failed=1
 }
 
+# sigstore-js by npm, at the versions of the lock file; its program here is js/sigstore.js.
+sigstore_js()
+{
+    local at=$dir/pkg/sigstore-js
+    if [ ! -e "$at/done" ] || ! cmp -s "$here/js/package-lock.json" "$at/package-lock.json"; then
+        rm -rf "$at"
+        mkdir -p "$at"
+        cp "$here/js/package.json" "$here/js/package-lock.json" "$at"
+        if ! (cd "$at" && npm ci --omit=optional --ignore-scripts --no-audit --no-fund >log 2>&1); then
+            say 'counterparts: sigstore-js cannot be had'
+            tail -n 3 "$at/log" >&2
+            failed=1
+            return 0
+        fi
+        touch "$at/done"
+    fi
+    cat >"$dir/bin/sigstore-js" <<END
+#!/bin/sh
+NODE_PATH='$at/node_modules' exec node '$here/js/sigstore.js' "\$@"
+END
+    chmod +x "$dir/bin/sigstore-js"
+}
+
 # What Debian 12 itself has. Installed as root; others are told what to type.
 system_packages()
 {
     local need='' pair
-    for pair in docker-registry:docker-registry htpasswd:apache2-utils python3:python3 openssl:openssl jq:jq curl:curl; do
+    for pair in docker-registry:docker-registry htpasswd:apache2-utils python3:python3 openssl:openssl jq:jq curl:curl node:nodejs npm:npm; do
         command -v "${pair%%:*}" >/dev/null || need="$need ${pair#*:}"
     done
     [ -z "$need" ] && return 0
@@ -197,4 +221,5 @@ program oras oras sid usr/bin/oras
 program crane crane sid usr/bin/crane
 skopeo
 goregistry
+sigstore_js
 exit "$failed"

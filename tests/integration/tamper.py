@@ -5,7 +5,8 @@
 
 CHANGE is `none` (the control: the copy must still be accepted), `signature` (one bit of every signature), `payload` (one more space at
 the end of what was signed, still the same JSON), `cut` (every signature one byte short) or `move` (the evidence hangs on the image OTHER,
-which is in SOURCE too). Both layouts are carried: the `.sig` tag and the referrers listed under the fallback tag.
+which is in SOURCE too). Both layouts are carried: the `.sig` and `.att`
+tags and the referrers listed under the fallback tag.
 """
 import base64
 import hashlib
@@ -97,13 +98,32 @@ def copy_legacy(source, destination, digest, change, subject):
     return len(document["layers"])
 
 
-def changed_bundle(data, change):
-    bundle = json.loads(data)
-    envelope = bundle["dsseEnvelope"]
+def change_envelope(envelope, change):
     if change == "payload":
         envelope["payload"] = base64.b64encode(base64.b64decode(envelope["payload"]) + b" ").decode()
     envelope["signatures"][0]["sig"] = changed_signature(envelope["signatures"][0]["sig"], change)
+
+
+def changed_bundle(data, change):
+    bundle = json.loads(data)
+    change_envelope(bundle["dsseEnvelope"], change)
     return compact(bundle)
+
+
+def copy_attestations(source, destination, digest, change, subject):
+    data, kind = get_manifest(source, digest.replace(":", "-") + ".att")
+    if data is None:
+        return 0
+    document = json.loads(data)
+    put_blob(destination, get_blob(source, document["config"]["digest"]))
+    for layer in document["layers"]:
+        envelope = json.loads(get_blob(source, layer["digest"]))
+        change_envelope(envelope, change)
+        content = compact(envelope)
+        put_blob(destination, content)
+        layer.update(digest=digest_of(content), size=len(content))
+    put_manifest(destination, subject["digest"].replace(":", "-") + ".att", compact(document), kind)
+    return len(document["layers"])
 
 
 def copy_referrers(source, destination, digest, change, subject):
@@ -128,7 +148,7 @@ def copy_referrers(source, destination, digest, change, subject):
 def main():
     source, destination, digest, change = sys.argv[2:6]
     subject = copy_image(source, destination, sys.argv[6] if change == "move" else digest)
-    count = copy_legacy(source, destination, digest, change, subject) + copy_referrers(source, destination, digest, change, subject)
+    count = sum(copy(source, destination, digest, change, subject) for copy in (copy_legacy, copy_attestations, copy_referrers))
     if count == 0:
         sys.exit("nothing hangs on " + digest)
 
