@@ -279,6 +279,36 @@ void text_json(struct buf *out, struct bytes text)
     buf_add_char(out, '"');
 }
 
+static bool is_letter(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_scheme(struct bytes text)
+{
+    if (text.len == 0 || !is_letter(text.data[0]))
+        return false;
+    for (size_t i = 1; i < text.len; i++) {
+        const uint8_t c = text.data[i];
+        if (!is_letter(c) && !(c >= '0' && c <= '9') && c != '+' && c != '-' && c != '.')
+            return false;
+    }
+    return true;
+}
+
+bool text_is_uri(struct bytes text)
+{
+    static const char never[] = "\"<>\\^`{|}";
+    const uint8_t *colon = text.len == 0 ? NULL : memchr(text.data, ':', text.len);
+
+    if (colon == NULL || colon + 1 == text.data + text.len)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] <= ' ' || text.data[i] > '~' || strchr(never, text.data[i]) != NULL)
+            return false;
+    return is_scheme(bytes_part(text, 0, (size_t)(colon - text.data)));
+}
+
 static uint8_t lower(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;

@@ -46,6 +46,10 @@ int decimal_parse(uint64_t *out, struct bytes text, uint64_t max, struct err *er
 bool utf8_valid(struct bytes text); /* no surrogates, no overlong forms, at most U+10FFFF */
 bool text_plain(struct bytes text); /* valid UTF-8 without control characters (C0, DEL, C1) */
 
+/** An absolute URI: a scheme, a colon, and only characters that a URI has (RFC 3986). Its parts are
+ * not looked at. */
+bool text_is_uri(struct bytes text);
+
 /** `text` from outside made fit for a terminal or log line: controls, marks that turn the direction
  * of text, line separators and invalid bytes as \xNN. Appends at most `max` bytes; what is cut ends
  * with "...". */
