@@ -5,14 +5,14 @@ int main(int argc, char **argv)
 {
     const struct command commands[] = {
         sign_image_command,
+        sign_attest_command,
+        sign_provenance_command,
         sign_blob_command,
         sign_generate_key_pair_command,
         sign_import_key_pair_command,
         sign_public_key_command,
         sign_attach_command,
         sign_copy_command,
-        { .name = "attest", .run = common_not_yet },
-        { .name = "provenance", .run = common_not_yet },
         { 0 },
     };
 
