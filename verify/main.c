@@ -5,9 +5,9 @@ int main(int argc, char **argv)
 {
     const struct command commands[] = {
         verify_image_command,
+        verify_attestation_command,
         verify_blob_command,
         verify_tree_command,
-        { .name = "attestation", .run = common_not_yet },
         { .name = "manifests", .run = common_not_yet },
         { .name = "audit", .run = common_not_yet },
         { .name = "policy", .run = common_not_yet },
