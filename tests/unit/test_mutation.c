@@ -404,6 +404,52 @@ static void replayed_under_another_image(void **state)
     }
 }
 
+/* --- Attestations --- */
+
+#define ATTESTATION                                                                                \
+    "{\"_type\":\"" STATEMENT_V0_1 "\",\"subject\":[{\"name\":\"x\",\"digest\":{\"sha256\":"       \
+    "\"" VECTOR_HEX "\"}}],\"predicateType\":\"https://slsa.dev/provenance/v1\",\"predicate\":{"   \
+    "\"a\":[1,\"b\"]}}"
+
+/* Whatever is still accepted is the very statement that was signed, and never a signature. */
+static void same_or_nothing(enum evidence_form form, struct bytes mutant,
+                            const struct public_key *key)
+{
+    struct fact_set CLEANUP(fact_set_clear) facts;
+    struct err err = ERR_INIT;
+
+    EXPECT_OK(check_piece(&facts, form, mutant, NULL, key, &err), &err);
+    assert_int_equal(facts.n + facts.reasons.n, 1);
+    if (facts.n == 0)
+        return;
+    assert_int_equal(facts.facts[0].kind, FACT_STATEMENT);
+    assert_true(bytes_is(facts.facts[0].payload, ATTESTATION));
+    assert_int_equal(verdict_of(&facts, key), VERDICT_DENY);
+}
+
+static void attestations(void **state)
+{
+    static const enum evidence_form forms[] = { EVIDENCE_ENVELOPE, EVIDENCE_BUNDLE };
+    struct signer *CLEANUP(signer_freep) signer = load_signer(KEYS "p256-pkcs8.pem");
+
+    (void)state;
+    for (size_t f = 0; f < ARRAY_LEN(forms); f++) {
+        struct buf CLEANUP(buf_clear) text = BUF_INIT(8192);
+        if (forms[f] == EVIDENCE_BUNDLE)
+            make_bundle(&text, signer, BYTES_LIT(ATTESTATION));
+        else
+            make_envelope(&text, signer, BYTES_LIT(ATTESTATION));
+        for (size_t i = 0; i < text.len; i++) {
+            for (int bit = 0; bit < 8; bit++) {
+                text.data[i] ^= (uint8_t)(1 << bit);
+                same_or_nothing(forms[f], buf_bytes(&text), signer_key(signer));
+                text.data[i] ^= (uint8_t)(1 << bit);
+            }
+            same_or_nothing(forms[f], bytes_part(buf_bytes(&text), 0, i), signer_key(signer));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +462,7 @@ int main(void)
         cmocka_unit_test(swapped_signatures),
         cmocka_unit_test(vectors_swapped),
         cmocka_unit_test(replayed_under_another_image),
+        cmocka_unit_test(attestations),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
