@@ -75,7 +75,7 @@ static int existing_load(struct existing_list *list, const struct run *run, cons
                          const struct digest *digest, struct err *err)
 {
     const struct plan plan = { .statements = true,
-                               .predicate_type = run->attestation.predicate_type,
+                               .predicate_type = run->attestation.type.uri,
                                .max_statement = run->options->what.max };
     struct fact_set CLEANUP(fact_set_clear) facts;
 
@@ -150,8 +150,7 @@ static int write_outputs(const struct storing *s, const struct buf *content, str
 static int store_bundle(const struct storing *s, struct bytes bundle, struct err *err)
 {
     const struct target *t = s->target;
-    const struct bundle_referrer what = { bundle, s->run->attestation.predicate_type,
-                                          s->run->created };
+    const struct bundle_referrer what = { bundle, s->run->attestation.type.uri, s->run->created };
 
     if (attach_bundle(t->evidence, s->subject, &what, t->deadline, err) != 0)
         return -1;
@@ -169,7 +168,7 @@ static int store_legacy(const struct storing *s, struct bytes envelope, struct e
         .media_type = TYPE_DSSE,
         .content = envelope,
         .signature = "",
-        .predicate_type = s->run->attestation.predicate_type,
+        .predicate_type = s->run->attestation.type.uri,
         .replaces = s->replaced,
         .n_replaces = s->n_replaced,
     };
@@ -347,7 +346,8 @@ const struct command sign_attest_command = {
     .summary = "attest what is known of images: provenance, SBOM, scan",
     .usage = "IMAGE... --key KEY (--predicate FILE | --statement FILE | --provenance-from-env) "
              "[--type TYPE]",
-    .details = "TYPE is slsaprovenance, slsaprovenance1, spdx, spdxjson, cyclonedx, link, vuln, "
+    .details = "TYPE is slsaprovenance (or ...02), slsaprovenance1, spdx, spdxjson, cyclonedx, "
+               "link, vuln, "
                "openvex, custom, or a URI.\n"
                "Without it the type is told from the file: SPDX, CycloneDX, OpenVEX, SLSA "
                "provenance, reports of trivy\n"

@@ -15,11 +15,9 @@ void attestation_clear(struct attestation *attestation)
     arena_clear(&attestation->arena);
 }
 
-/* A file that is named and not there, or not what it should be, is the command line's fault. */
+/* A file that is not what it should be is the command line's fault. */
 static int of_file(const char *path, struct err *err)
 {
-    if (err->code == ERR_NOT_FOUND)
-        err->code = ERR_USAGE;
     if (err->code == ERR_MALFORMED || err->code == ERR_UNSUPPORTED || err->code == ERR_INVALID)
         err->code = ERR_CONFIG;
     return err_wrap(err, "%s", path);
@@ -37,18 +35,15 @@ static int refuse_signature(const char *predicate_type, struct err *err)
 static int take_predicate(struct attestation *a, struct bytes file, struct err *err)
 {
     const struct attestation_options *o = a->options;
-    struct predicate_type type;
     struct predicate_input input = { .file = file,
                                      .scan_started = o->scan_started,
                                      .scan_finished = o->scan_finished };
 
-    const int found = o->type != NULL ? predicate_type_find(&type, o->type, err)
-                                      : predicate_type_recognise(&type, file, err);
-    if (found != 0 || refuse_signature(type.uri, err) != 0 || attach_created(&input.now, err) != 0)
+    if ((a->type.uri == NULL && predicate_type_recognise(&a->type, file, err) != 0) ||
+        attach_created(&input.now, err) != 0)
         return -1;
-    a->predicate_type = type.uri;
     dsse_payload_begin(&a->payload, STATEMENT_HEAD_MAX);
-    if (predicate_write(&a->payload.room, &type, &input, err) != 0)
+    if (predicate_write(&a->payload.room, &a->type, &input, err) != 0)
         return -1;
     statement_end(&a->payload.room);
     return buf_check(&a->payload.room, "statement", err);
@@ -56,8 +51,8 @@ static int take_predicate(struct attestation *a, struct bytes file, struct err *
 
 static int take_statement(struct attestation *a, struct bytes file, struct err *err)
 {
+    const char *wanted = a->type.uri;
     struct json_view root;
-    struct predicate_type type;
 
     if (json_scan(&root, file, err) != 0)
         return -1;
@@ -71,15 +66,10 @@ static int take_statement(struct attestation *a, struct bytes file, struct err *
         predicate_check(a->statement.predicate_type, a->statement.predicate, err) != 0)
         return err_wrap(err, "/predicate");
     a->whole = true;
-    a->predicate_type = a->statement.predicate_type;
-    if (a->options->type == NULL)
+    a->type.uri = a->statement.predicate_type;
+    if (wanted == NULL || strcmp(wanted, a->type.uri) == 0)
         return 0;
-    if (predicate_type_find(&type, a->options->type, err) != 0)
-        return -1;
-    if (strcmp(type.uri, a->predicate_type) != 0)
-        return err_set(err, ERR_CONFIG, "the statement is of type %s, not %s", a->predicate_type,
-                       type.uri);
-    return 0;
+    return err_set(err, ERR_CONFIG, "the statement is of type %s, not %s", a->type.uri, wanted);
 }
 
 static int load_file(struct attestation *a, const char *path,
@@ -88,8 +78,11 @@ static int load_file(struct attestation *a, const char *path,
 {
     struct file_map CLEANUP(file_unmap) file = { .mapped = NULL };
 
-    if (file_map(&file, path, a->options->max, err) != 0)
-        return of_file(path, err);
+    if (file_map(&file, path, a->options->max, err) != 0) {
+        if (err->code == ERR_NOT_FOUND)
+            err->code = ERR_USAGE;
+        return -1;
+    }
     if (file.content.len > a->options->max)
         return err_set(err, ERR_LIMIT,
                        "%s: larger than %zu bytes; --max-statement-size allows more", path,
@@ -97,19 +90,35 @@ static int load_file(struct attestation *a, const char *path,
     return take(a, file.content, err) == 0 ? 0 : of_file(path, err);
 }
 
-static int choose_provenance(struct attestation *a, struct err *err)
+static int choose_type(struct attestation *a, struct err *err)
 {
-    struct predicate_type asked, made;
+    const struct attestation_options *o = a->options;
+    struct predicate_type made;
 
-    if (predicate_type_find(&made, PROVENANCE_TYPE, err) != 0 ||
-        predicate_type_find(&asked, a->options->type == NULL ? PROVENANCE_TYPE : a->options->type,
-                            err) != 0)
+    if (o->type != NULL && (predicate_type_find(&a->type, o->type, err) != 0 ||
+                            refuse_signature(a->type.uri, err) != 0))
         return -1;
-    a->predicate_type = made.uri;
-    if (strcmp(asked.uri, made.uri) == 0)
+    if (!o->from_env)
         return 0;
-    return err_set(err, ERR_USAGE, "--provenance-from-env makes type " PROVENANCE_TYPE ", not %s",
-                   a->options->type);
+    if (predicate_type_find(&made, PROVENANCE_TYPE, err) != 0)
+        return -1;
+    if (a->type.uri != NULL && strcmp(a->type.uri, made.uri) != 0)
+        return err_set(err, ERR_USAGE,
+                       "--provenance-from-env makes type " PROVENANCE_TYPE ", not %s", o->type);
+    a->type = made;
+    return 0;
+}
+
+/* An option that would go unheard is a mistake. */
+static int check_unused(const struct attestation_options *o, struct err *err)
+{
+    if (!o->from_env && provenance_given(&o->provenance))
+        return err_set(err, ERR_USAGE,
+                       "options of provenance (--builder-id, --source and so on) go with "
+                       "--provenance-from-env");
+    if (o->predicate == NULL && (o->scan_started != NULL || o->scan_finished != NULL))
+        return err_set(err, ERR_USAGE, "--scan-started and --scan-finished go with --predicate");
+    return 0;
 }
 
 int attestation_load(struct attestation *out, const struct attestation_options *options,
@@ -127,11 +136,11 @@ int attestation_load(struct attestation *out, const struct attestation_options *
         return err_set(err, ERR_USAGE,
                        "say what is attested: one of --predicate FILE, --statement FILE, "
                        "--provenance-from-env");
-    if (options->from_env)
-        return choose_provenance(out, err);
+    if (check_unused(options, err) != 0 || choose_type(out, err) != 0)
+        return -1;
     if (options->statement != NULL)
         return load_file(out, options->statement, take_statement, err);
-    return load_file(out, options->predicate, take_predicate, err);
+    return options->from_env ? 0 : load_file(out, options->predicate, take_predicate, err);
 }
 
 /* The build environment, and what the image's own manifest says of its base. */
@@ -182,7 +191,7 @@ int attestation_about(struct attestation *attestation, const struct target *targ
                    : of_file(attestation->options->statement, err);
     if (attestation->options->from_env && make_provenance(attestation, target, subject, err) != 0)
         return -1;
-    statement_begin(&head, attestation->predicate_type, buf_bytes(&target->name), subject);
+    statement_begin(&head, attestation->type.uri, buf_bytes(&target->name), subject);
     if (buf_check(&head, "statement", err) != 0 ||
         dsse_payload_front(&attestation->payload, buf_bytes(&head), err) != 0)
         return -1;

@@ -22,9 +22,9 @@ struct attestation_options {
 struct attestation {
     const struct attestation_options *options;
     struct arena arena;
+    struct predicate_type type; /* .uri NULL: to be told from the file */
     struct dsse_payload payload;
-    const char *predicate_type;
-    bool whole; /* `statement` is given as a whole */
+    bool whole; /* the statement is given as a whole */
     struct statement statement;
 };
 

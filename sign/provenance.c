@@ -375,3 +375,20 @@ int provenance_write(struct buf *out, const struct provenance_options *o, struct
     write_run(&made, &env, o->finished);
     return append_checked(out, &made, err);
 }
+
+bool provenance_given(const struct provenance_options *options)
+{
+    const char *const texts[] = {
+        options->from,          options->builder_id,
+        options->build_type,    options->parameters_file,
+        options->source,        options->source_commit,
+        options->source_ref,    options->base_image,
+        options->invocation_id, options->started,
+        options->finished,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (texts[i] != NULL)
+            return true;
+    return options->parameters.n > 0 || options->dependencies.n > 0;
+}

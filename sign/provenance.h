@@ -18,6 +18,9 @@ struct provenance_options {
     const char *started, *finished;
 };
 
+/** Does the command line say anything of the build? */
+bool provenance_given(const struct provenance_options *options);
+
 /* Rows for a command's table; option_lists_free() frees its lists. */
 #define PROVENANCE_OPTIONS(o)                                                                      \
     {                                                                                              \

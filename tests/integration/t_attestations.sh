@@ -367,6 +367,9 @@ assert 'provenance: by itself the same predicate' diff <(jq -S . "$T/out") \
 # shellcheck disable=SC2086
 sentence 'provenance: what is missing is named' 2 GITHUB_SHA -- env $github GITHUB_SHA= "$sign" provenance "$ref"
 sentence 'provenance: nothing is invented' 2 'builder' -- env GITHUB_ACTIONS= GITLAB_CI= "$sign" provenance "$ref"
+sentence 'what is said of a build is not lost' 2 '--provenance-from-env' -- "$sign" attest "$ref" --key "$T/p256.key" --type custom --predicate "$P/custom.json" \
+    --builder-id https://ci.example/b
+sentence 'nor are scan times' 2 '--predicate' -- "$sign" attest "$ref" --key "$T/p256.key" --statement "$T/statement.json" --scan-finished 2026-11-01T10:00:00Z
 sentence 'provenance is of one type' 2 slsaprovenance1 -- "$sign" attest "$ref" --key "$T/p256.key" --type custom --provenance-from-env
 
 # It could not be found out.
