@@ -9,6 +9,8 @@ _sign_options()
         --registry-token-file --authfile --registry-cacert --registry-client-cert
         --registry-client-key --timeout -t --log-format --verbose -d --quiet -q'
     local password='--password-file --password-fd'
+    local build='--from --builder-id --build-type --parameter --parameters-file --source
+        --source-commit --source-ref --base-image --dependency --invocation-id --started --finished'
 
     printf '%s\n' --help -h
     case $1 in
@@ -17,6 +19,12 @@ _sign_options()
             --require-digest --upload --output-signature --output-payload --bundle \
             --sign-container-identity $registry
         ;;
+    attest)
+        printf '%s\n' --key -k $password --predicate --statement --provenance-from-env --type \
+            --scan-started --scan-finished --format --replace --recursive -r --require-digest \
+            --upload --bundle --max-statement-size $build $registry
+        ;;
+    provenance) printf '%s\n' --output $build $registry ;;
     blob) printf '%s\n' --key -k --bundle --output-signature $password ;;
     generate-key-pair) printf '%s\n' --algorithm --output-key-prefix -o $password --force ;;
     import-key-pair) printf '%s\n' --key -k --old-password-file --output-key-prefix -o $password --force ;;
@@ -28,7 +36,7 @@ _sign_options()
 
 _sign()
 {
-    local commands='blob generate-key-pair import-key-pair public-key attach copy'
+    local commands='attest provenance blob generate-key-pair import-key-pair public-key attach copy'
     local at=$COMP_CWORD cur previous command='' word
 
     # "--name=value" and "oci:DIR" come as three words.
@@ -43,6 +51,11 @@ _sign()
     COMPREPLY=()
     case $previous in
     --format) mapfile -t COMPREPLY < <(compgen -W 'bundle legacy bundle,legacy' -- "$cur") ;;
+    --type)
+        mapfile -t COMPREPLY < <(compgen -W 'custom slsaprovenance slsaprovenance1 spdx spdxjson
+            cyclonedx link vuln openvex' -- "$cur")
+        ;;
+    --from) mapfile -t COMPREPLY < <(compgen -W 'github gitlab flags' -- "$cur") ;;
     --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
     --upload) mapfile -t COMPREPLY < <(compgen -W 'true false' -- "$cur") ;;
     --algorithm)
@@ -50,13 +63,15 @@ _sign()
             rsa-4096' -- "$cur")
         ;;
     --key | -k | --registries | --authfile | --bundle | --output-signature | --output-payload | \
-        --outfile | --output-key-prefix | -o | --signature | --payload | *-file | *-cacert | \
-        *-client-cert | *-client-key)
+        --output | --predicate | --statement | --outfile | --output-key-prefix | -o | --signature | \
+        --payload | *-file | *-cacert | *-client-cert | *-client-key)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;
     --annotations | -a | --password-fd | --sign-container-identity | --registry-username | \
-        --timeout | -t) ;;
+        --timeout | -t | --max-statement-size | --scan-started | --scan-finished | --builder-id | \
+        --build-type | --parameter | --source | --source-commit | --source-ref | --base-image | \
+        --dependency | --invocation-id | --started | --finished) ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
     :)
         compopt -o filenames 2>/dev/null

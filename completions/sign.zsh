@@ -3,7 +3,7 @@
 
 _sign()
 {
-    local -a key password registry help commands
+    local -a key password registry build help commands
     help=('(-h --help)'{-h,--help}'[print help]')
     key=('(-k --key)'{-k+,--key=}'[private key]:key:_files')
     password=(
@@ -27,7 +27,24 @@ _sign()
         '(-d --verbose)'{-d,--verbose}'[log every request]'
         '(-q --quiet)'{-q,--quiet}'[log errors only]'
     )
+    build=(
+        '--from=[build environment]:system:(github gitlab flags)'
+        '--builder-id=[who built the image]:URI:'
+        '--build-type=[how to read the parameters]:URI:'
+        '*--parameter=[parameter that the user chose]:NAME=VALUE:'
+        '--parameters-file=[JSON object of parameters]:file:_files'
+        '--source=[repository of the source]:URI:'
+        '--source-commit=[its commit]:commit:'
+        '--source-ref=[its branch or tag]:ref:'
+        '--base-image=[image that it is built on]:IMAGE@DIGEST:'
+        '*--dependency=[another dependency]:URI@ALGORITHM\:HEX:'
+        '--invocation-id=[name of the run]:name:'
+        '--started=[when the build began]:time:'
+        '--finished=[when it ended]:time:'
+    )
     commands=(
+        'attest:attest what is known of images'
+        'provenance:print SLSA provenance made from the build environment'
         'blob:sign a file'
         'generate-key-pair:make a key pair'
         'import-key-pair:take in a key made elsewhere'
@@ -43,6 +60,30 @@ _sign()
         return
     fi
     case $words[2] in
+    (attest)
+        shift words; ((CURRENT--))
+        _arguments -s $help $key $password $build $registry \
+            '--predicate=[predicate, SBOM or scanner report]:file:_files' \
+            '--statement=[a whole in-toto statement]:file:_files' \
+            '--provenance-from-env[provenance made from the build environment]' \
+            '--type=[type of the predicate]:type:(custom slsaprovenance slsaprovenance1 spdx spdxjson cyclonedx link vuln openvex)' \
+            '--scan-started=[when the scan began]:time:' \
+            '--scan-finished=[when it ended]:time:' \
+            '--format=[how the attestation is stored]:format:(bundle legacy bundle,legacy)' \
+            '--replace[take away older statements of this type]' \
+            '(-r --recursive)'{-r,--recursive}'[attest every manifest too]' \
+            '--require-digest[refuse images named by tag]' \
+            '--upload=-[store the attestation]::choice:(true false)' \
+            '--bundle=[write the Sigstore bundle]:file:_files' \
+            '--max-statement-size=[largest bundle or envelope]:size:' \
+            '*:image:'
+        ;;
+    (provenance)
+        shift words; ((CURRENT--))
+        _arguments -s $help $build $registry \
+            '--output=[write the predicate there]:file:_files' \
+            ':image:'
+        ;;
     (blob)
         shift words; ((CURRENT--))
         _arguments -s $help $key $password \

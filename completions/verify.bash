@@ -12,6 +12,7 @@ _verify_options()
     printf '%s\n' --help -h --key -k --output -o
     case $1 in
     '') printf '%s\n' --annotations -a --max-workers $registry ;;
+    attestation) printf '%s\n' --type --check --max-statement-size $registry ;;
     blob) printf '%s\n' --bundle --signature ;;
     tree) printf '%s\n' $registry ;;
     esac
@@ -19,7 +20,7 @@ _verify_options()
 
 _verify()
 {
-    local commands='blob tree'
+    local commands='attestation blob tree'
     local at=$COMP_CWORD cur previous command='' word
 
     # "--name=value" and "oci:DIR" come as three words.
@@ -33,13 +34,23 @@ _verify()
 
     COMPREPLY=()
     case $previous in
-    --output | -o | --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
+    --output | -o)
+        word='text json'
+        [[ $command == attestation ]] && word='json statement'
+        mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+        ;;
+    --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
+    --type)
+        mapfile -t COMPREPLY < <(compgen -W 'custom slsaprovenance slsaprovenance1 spdx spdxjson
+            cyclonedx link vuln openvex' -- "$cur")
+        ;;
     --key | -k | --registries | --authfile | --bundle | --signature | *-file | *-cacert | \
         *-client-cert | *-client-key)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;
-    --annotations | -a | --max-workers | --registry-username | --timeout | -t) ;;
+    --annotations | -a | --check | --max-statement-size | --max-workers | --registry-username | \
+        --timeout | -t) ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
     :)
         compopt -o filenames 2>/dev/null

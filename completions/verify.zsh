@@ -25,6 +25,7 @@ _verify()
         '(-q --quiet)'{-q,--quiet}'[log errors only]'
     )
     commands=(
+        'attestation:print the attestations of an image that are verified'
         'blob:verify a file'
         'tree:show what hangs on an image'
         'help:tell about a command'
@@ -36,6 +37,15 @@ _verify()
         return
     fi
     case $words[2] in
+    (attestation)
+        shift words; ((CURRENT--))
+        _arguments -s $help $key $registry \
+            '(-o --output)'{-o+,--output=}'[form of the results]:format:(json statement)' \
+            '--type=[predicate type that counts]:type:(custom slsaprovenance slsaprovenance1 spdx spdxjson cyclonedx link vuln openvex)' \
+            '*--check=[what must stand in the statement]:POINTER=VALUE:' \
+            '--max-statement-size=[largest bundle or envelope]:size:' \
+            '*:image:'
+        ;;
     (blob)
         shift words; ((CURRENT--))
         _arguments -s $help $key $output \

@@ -51,6 +51,15 @@ say "Signed by another key, or without the claim that is asked for: denied"
 expect 1 "denied: wrong-signer" verify "oci:img@$digest" --key other.pub
 expect 1 "denied: wrong-annotation" verify "oci:img@$digest" --key release.pub -a env=test
 
+say "Attested how it was built: allowed where the right builder stands in it, else denied"
+builder=https://ci.example/builders/small
+expect 0 "$digest" sign attest "oci:img@$digest" --key release.key --provenance-from-env --from flags \
+    --builder-id "$builder" --build-type https://ci.example/types/make@v1 --parameter target=release
+expect 0 "allowed: attested with release.pub" verify attestation "oci:img@$digest" --key release.pub \
+    --type slsaprovenance1 --output statement --check "/predicate/runDetails/builder/id=$builder"
+expect 1 "denied: check-failed" verify attestation "oci:img@$digest" --key release.pub \
+    --type slsaprovenance1 --check /predicate/runDetails/builder/id=https://ci.example/builders/large
+
 say "A tampered image: its digest is another one, which nobody signed"
 expect 1 "denied: unsigned" verify "oci:tampered@$(cat tampered.digest)" --key release.pub
 
@@ -76,6 +85,8 @@ done
 image=127.0.0.1:$port/demo/app
 expect 0 "$digest" sign copy "oci:img:v1" "$image:v1"
 expect 0 "allowed: signed with release.pub" verify "$image@$digest" --key release.pub
+expect 0 "allowed: attested with release.pub" verify attestation "$image@$digest" --key release.pub \
+    --type slsaprovenance1 --check "/predicate/runDetails/builder/id=$builder"
 expect 0 "$digest" sign "$image@$digest" --key other.key --format legacy
 expect 0 "allowed: signed with other.pub" verify "$image:v1" --key other.pub
 expect 0 "verified with" verify tree "$image:v1" --key release.pub --key other.pub
