@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define READ_STEP ((size_t)64 * 1024) /* bytes asked for at once */
+#define SECRET_FIRST ((size_t)4096)   /* most keys and passwords fit */
 
 static int open_error(const char *path, int sys, struct err *err)
 {
@@ -71,24 +72,40 @@ int file_read(struct buf *out, const char *path, struct err *err)
     return r == 0 ? 0 : err_wrap(err, "%s", path);
 }
 
+/* Double the room, up to `most`. */
+static int secret_grow(struct secret **s, size_t most, struct err *err)
+{
+    CLEANUP(secret_freep) struct secret *old = STEAL(*s);
+    size_t len = secret_bytes(old).len;
+
+    if (secret_new(s, len < most / 2 ? len * 2 : most, err) != 0)
+        return -1;
+    memcpy(secret_data(*s), secret_data(old), len);
+    return 0;
+}
+
+/* Guarded memory is locked and wiped page by page: it begins with one page, not with the ceiling.
+ */
 int file_read_secret_fd(struct secret **out, int fd, size_t max, struct err *err)
 {
     CLEANUP(secret_freep) struct secret *all = NULL;
     size_t len = 0;
-    ssize_t n = 1;
 
     *out = NULL;
-    if (secret_new(&all, max + 1, err) != 0)
+    if (secret_new(&all, max < SECRET_FIRST ? max + 1 : SECRET_FIRST, err) != 0)
         return -1;
-    while (len <= max && n > 0) {
-        n = read_some(fd, secret_data(all) + len, max + 1 - len);
+    for (;;) {
+        ssize_t n = read_some(fd, secret_data(all) + len, secret_bytes(all).len - len);
         if (n < 0)
             return err_sys(err, ERR_IO, errno, "cannot be read");
+        if (n == 0)
+            return secret_copy(out, bytes_part(secret_bytes(all), 0, len), err);
         len += (size_t)n;
+        if (len > max)
+            return err_set(err, ERR_LIMIT, "larger than %zu bytes", max);
+        if (len == secret_bytes(all).len && secret_grow(&all, max + 1, err) != 0)
+            return -1;
     }
-    if (len > max)
-        return err_set(err, ERR_LIMIT, "larger than %zu bytes", max);
-    return secret_copy(out, bytes_part(secret_bytes(all), 0, len), err);
 }
 
 int file_read_secret(struct secret **out, const char *path, size_t max, mode_t *mode,

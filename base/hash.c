@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 
 #include "base/mem.h"
 
@@ -20,6 +21,23 @@ static const struct {
     [HASH_SHA512] = { "sha512", 64, EVP_sha512 },
 };
 
+/* What the provider has for each, looked up once; NULL: to be looked up at every use. */
+static EVP_MD *fetched[ARRAY_LEN(rows)];
+
+static void fetch_all(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        fetched[i] = EVP_MD_fetch(NULL, rows[i].name, NULL);
+}
+
+static const EVP_MD *md_of(enum hash_alg alg)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, fetch_all);
+    return fetched[alg] != NULL ? fetched[alg] : rows[alg].md();
+}
+
 /* OpenSSL's queue is per thread and survives success: emptied before each call and after a failure.
  */
 static int crypto_error(struct err *err, const char *what)
@@ -32,9 +50,14 @@ static int crypto_error(struct err *err, const char *what)
     return err_set(err, ERR_CRYPTO, "%s: the cryptographic library failed", what);
 }
 
+/* What only costs here: taking everything apart at exit; words for the errors of OpenSSL, whose
+ * numbers we tell; and a table of its built-in ciphers by name. Whoever needs a cipher, TLS too,
+ * fetches it from a provider. */
 void hash_init(void)
 {
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+                            OPENSSL_INIT_NO_ADD_ALL_CIPHERS,
+                        NULL);
 }
 
 size_t hash_size(enum hash_alg alg)
@@ -52,7 +75,7 @@ int hash_bytes(uint8_t *out, enum hash_alg alg, struct bytes in, struct err *err
     unsigned int len = 0;
 
     ERR_clear_error();
-    if (EVP_Digest(in.data, in.len, out, &len, rows[alg].md(), NULL) != 1 || len != rows[alg].size)
+    if (EVP_Digest(in.data, in.len, out, &len, md_of(alg), NULL) != 1 || len != rows[alg].size)
         return crypto_error(err, rows[alg].name);
     return 0;
 }
@@ -67,7 +90,7 @@ int hash_new(struct hash **out, enum hash_alg alg, struct err *err)
     h->ctx = EVP_MD_CTX_new();
     if (h->ctx == NULL)
         return err_set(err, ERR_NOMEM, "%s: out of memory", rows[alg].name);
-    if (EVP_DigestInit_ex(h->ctx, rows[alg].md(), NULL) != 1)
+    if (EVP_DigestInit_ex(h->ctx, md_of(alg), NULL) != 1)
         return crypto_error(err, rows[alg].name);
     h->size = rows[alg].size;
     *out = STEAL(h);

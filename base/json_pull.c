@@ -165,6 +165,20 @@ static struct bytes next_point(struct bytes *content, uint8_t utf8[JSON_POINT_BY
     return found;
 }
 
+/* Past the ASCII letters that both begin with: of most names that is all. */
+static void skip_same(struct bytes *content, struct bytes *text)
+{
+    const uint8_t *a = content->data;
+    const uint8_t *b = text->data;
+    size_t most = content->len < text->len ? content->len : text->len;
+    size_t n = 0;
+
+    while (n < most && a[n] == b[n] && a[n] < 0x80 && a[n] != '\\')
+        n++;
+    *content = bytes_part(*content, n, content->len);
+    *text = bytes_part(*text, n, text->len);
+}
+
 bool json_string_is(struct json_view value, struct bytes text)
 {
     uint8_t utf8[JSON_POINT_BYTES];
@@ -172,6 +186,7 @@ bool json_string_is(struct json_view value, struct bytes text)
 
     if (!string_content(value, &content))
         return false;
+    skip_same(&content, &text);
     while (content.len > 0) {
         struct bytes point = next_point(&content, utf8);
         if (!bytes_equal(point, bytes_part(text, 0, point.len)))
@@ -205,6 +220,7 @@ static enum name_match name_match(struct json_view name, const char *known)
 
     if (!string_content(name, &content))
         return NAME_OTHER;
+    skip_same(&content, &rest);
     while (content.len > 0) {
         struct bytes point = next_point(&content, utf8);
         struct bytes want = bytes_part(rest, 0, point.len);

@@ -22,10 +22,9 @@ int crypto_fail(struct err *err, enum err_code code, const char *what)
         memory = memory || ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
     if (memory)
         return err_set(err, ERR_NOMEM, "%s: out of memory", what);
-    const char *reason = first != 0 ? ERR_reason_error_string(first) : NULL;
-    if (reason == NULL)
+    if (first == 0)
         return err_set(err, code, "%s", what);
-    return err_set(err, code, "%s: %s", what, reason);
+    return err_set(err, code, "%s (OpenSSL error %08lX)", what, first);
 }
 
 bool crypto_is_bad_point(void)

@@ -17,8 +17,9 @@
  * looks like a signature that does not match. -1 with ERR_NOMEM. */
 int crypto_begin(struct err *err) MUST_CHECK;
 
-/** Drain the queue: ERR_NOMEM when memory was short, else `code` with "what: reason". Returns -1.
- */
+/** Drain the queue: ERR_NOMEM when memory was short, else `code` with "what" and the number of the
+ * first complaint, which `openssl errstr` puts into words: hash_init() leaves these out. Returns
+ * -1. */
 int crypto_fail(struct err *err, enum err_code code, const char *what);
 
 /**

@@ -67,7 +67,9 @@ static int key_from_params(EVP_PKEY **out, const char *type, OSSL_PARAM *params,
     if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1)
         return crypto_fail(err, ERR_CRYPTO, "public key");
     if (EVP_PKEY_fromdata(ctx, out, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        return crypto_fail(err, crypto_is_bad_point() ? ERR_CONFIG : ERR_CRYPTO, "public key");
+        return crypto_is_bad_point()
+                   ? crypto_fail(err, ERR_CONFIG, "public key: its point is not on the curve")
+                   : crypto_fail(err, ERR_CRYPTO, "public key");
     return 0;
 }
 

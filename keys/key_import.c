@@ -27,7 +27,7 @@ static int read_typed(EVP_PKEY **out, int type, struct bytes der, struct err *er
         return -1;
     EVP_PKEY *CLEANUP(crypto_pkey_freep) key = d2i_PrivateKey(type, NULL, &at, (long)der.len);
     if (key == NULL)
-        return crypto_fail(err, ERR_CONFIG, "private key");
+        return crypto_fail(err, ERR_CONFIG, "the private key cannot be read");
     if (at != der.data + der.len)
         return err_set(err, ERR_CONFIG, "trailing data after the private key");
     *out = STEAL(key);
@@ -68,7 +68,7 @@ static int read_encrypted(EVP_PKEY **out, struct bytes der, const struct secret 
     if (info == NULL)
         return crypto_fail(err, ERR_AUTH, "wrong password or damaged key");
     *out = EVP_PKCS82PKEY(info);
-    return *out != NULL ? 0 : crypto_fail(err, ERR_CONFIG, "private key");
+    return *out != NULL ? 0 : crypto_fail(err, ERR_CONFIG, "the private key cannot be read");
 }
 
 static const struct {

@@ -24,7 +24,7 @@ int private_key_parse(EVP_PKEY **out, struct bytes pkcs8, struct err *err)
     if (at != pkcs8.data + pkcs8.len)
         return err_set(err, ERR_CONFIG, "trailing data after the private key");
     *out = EVP_PKCS82PKEY(info);
-    return *out != NULL ? 0 : crypto_fail(err, ERR_CONFIG, "private key");
+    return *out != NULL ? 0 : crypto_fail(err, ERR_CONFIG, "the private key cannot be read");
 }
 
 int private_key_der(struct secret **pkcs8, EVP_PKEY *key, struct err *err)

@@ -215,6 +215,29 @@ static void read_secret(void **state)
     assert_int_equal(secret_bytes(s).len, 0);
 }
 
+/* Around the steps in which the guarded memory grows. */
+static void read_secret_of_any_size(void **state)
+{
+    static const size_t sizes[] = { 4095, 4096, 4097, 8191, 8192, 8193, 20000 };
+    struct err err = ERR_INIT;
+    char text[20001];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        CLEANUP(secret_freep) struct secret *s = NULL;
+        for (size_t at = 0; at < sizes[i]; at++)
+            text[at] = (char)('a' + at % 23);
+        text[sizes[i]] = '\0';
+        put("long", text);
+        EXPECT_OK(file_read_secret(&s, "long", sizes[i], NULL, &err), &err);
+        assert_true(bytes_is(secret_bytes(s), text));
+        secret_freep(&s);
+        EXPECT_ERR(file_read_secret(&s, "long", sizes[i] - 1, NULL, &err), &err, ERR_LIMIT,
+                   "larger than");
+        assert_null(s);
+    }
+}
+
 static void read_secret_in_drops(void **state)
 {
     CLEANUP(secret_freep) struct secret *s = NULL;
@@ -366,6 +389,7 @@ int main(void)
         IN_FOLDER(read_many_steps),
         IN_FOLDER(read_standard_input),
         IN_FOLDER(read_secret),
+        IN_FOLDER(read_secret_of_any_size),
         IN_FOLDER(read_secret_in_drops),
         IN_FOLDER(written_whole),
         IN_FOLDER(written_through_a_link),

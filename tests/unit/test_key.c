@@ -256,11 +256,11 @@ static void point_off_the_curve(void **state)
     assert_int_equal(public_key_der(key).len, sizeof(der));
     memcpy(der, public_key_der(key).data, sizeof(der));
     der[90] ^= 1;
-    EXPECT_ERR(public_key_parse_der(&other, whole, &err), &err, ERR_CONFIG, "not on curve");
+    EXPECT_ERR(public_key_parse_der(&other, whole, &err), &err, ERR_CONFIG, "not on the curve");
     memset(der + 27, 0xff, 64);
-    EXPECT_ERR(public_key_parse_der(&other, whole, &err), &err, ERR_CONFIG, "encoding");
+    EXPECT_ERR(public_key_parse_der(&other, whole, &err), &err, ERR_CONFIG, "not on the curve");
     memset(der + 27, 0, 64);
-    EXPECT_ERR(public_key_parse_der(&other, whole, &err), &err, ERR_CONFIG, "not on curve");
+    EXPECT_ERR(public_key_parse_der(&other, whole, &err), &err, ERR_CONFIG, "not on the curve");
     assert_null(other);
 }
 

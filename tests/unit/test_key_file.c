@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "keys/key_box.h"
@@ -438,6 +439,7 @@ int main(void)
 
     if (secret_init(&err) != 0)
         return 1;
+    hash_init(); /* the programs do: encrypted keys must get along with it */
     failed += RUN_ROWS(open_rows, file_is_opened);
     failed += RUN_ROWS(box_rows, box_is_parsed);
     failed += RUN_ROWS(make_rows, made_key_signs);
