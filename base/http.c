@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +126,12 @@ static void answer_asking(struct http_batch *batch)
     wake(http);
 }
 
+static void wait_for(sem_t *changed)
+{
+    while (sem_wait(changed) != 0 && errno == EINTR)
+        continue;
+}
+
 static void run_batch(struct http *http, struct http_job *jobs, size_t n)
 {
     struct http_batch *batch = jobs[0].batch;
@@ -137,11 +144,13 @@ static void run_batch(struct http *http, struct http_job *jobs, size_t n)
         if (jobs[i].host != NULL)
             hand_over(http, &jobs[i]);
     wake(http);
-    while (batch->pending > 0 || batch->asking != NULL) {
-        if (batch->asking != NULL)
+    while (batch->pending > 0 || batch->owed > 0) {
+        pthread_mutex_unlock(&http->lock);
+        wait_for(&batch->changed);
+        pthread_mutex_lock(&http->lock);
+        batch->owed--;
+        while (batch->asking != NULL)
             answer_asking(batch);
-        else
-            pthread_cond_wait(&batch->changed, &http->lock);
     }
     pthread_mutex_unlock(&http->lock);
 }
@@ -175,7 +184,7 @@ void http_fetch(struct http *http, struct http_request *requests, size_t n, int6
             requests[i].err = err;
         return;
     }
-    pthread_cond_init(&batch.changed, NULL);
+    sem_init(&batch.changed, 0, 0);
     for (size_t i = 0; i < n; i++) {
         jobs[i].http = http;
         jobs[i].batch = &batch;
@@ -185,7 +194,7 @@ void http_fetch(struct http *http, struct http_request *requests, size_t n, int6
     run_batch(http, jobs, n);
     for (size_t i = 0; i < n; i++)
         finish(&jobs[i]);
-    pthread_cond_destroy(&batch.changed);
+    sem_destroy(&batch.changed);
 }
 
 struct bytes http_header(const struct http_request *request, const char *name, size_t nth)

@@ -112,15 +112,23 @@ static struct bytes trimmed(struct bytes text)
 /* RFC 9110 section 5.5: CR, LF and NUL inside a value are invalid; our lines must stay lines. */
 static void add_header(struct buf *out, struct bytes name, struct bytes value)
 {
+    uint8_t *to = buf_reserve(out, name.len + value.len + 3);
+
+    if (to == NULL)
+        return;
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.data[i];
-        buf_add_char(out, (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c));
+        *to++ = c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
     }
-    buf_add_text(out, ": ");
-    for (size_t i = 0; i < value.len; i++)
-        buf_add_char(out,
-                     value.data[i] < 0x20 && value.data[i] != '\t' ? ' ' : (char)value.data[i]);
-    buf_add_char(out, '\n');
+    *to++ = ':';
+    *to++ = ' ';
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.data[i];
+        *to++ = c < 0x20 && c != '\t' ? ' ' : c;
+    }
+    *to++ = '\n';
+    *to = 0;
+    out->len += name.len + value.len + 3;
 }
 
 static size_t on_header(char *data, size_t size, size_t n, void *context)

@@ -94,7 +94,7 @@ void http_events_wake(struct http *http)
         return;
 }
 
-static void handle(struct http *http, const struct epoll_event *event)
+static bool handle(struct http *http, const struct epoll_event *event)
 {
     const uint32_t happened = event->events;
     uint64_t count = 0;
@@ -103,8 +103,8 @@ static void handle(struct http *http, const struct epoll_event *event)
 
     if (event->data.fd == http->events.wake) {
         if (read(http->events.wake, &count, sizeof(count)) < 0)
-            return; /* somebody else's wake-up was taken already */
-        return;
+            return true; /* somebody else's wake-up was taken already */
+        return true;
     }
     if ((happened & EPOLLIN) != 0)
         what |= CURL_CSELECT_IN;
@@ -112,22 +112,24 @@ static void handle(struct http *http, const struct epoll_event *event)
         what |= CURL_CSELECT_OUT;
     if ((happened & (EPOLLERR | EPOLLHUP)) != 0)
         what |= CURL_CSELECT_ERR;
-    curl_multi_socket_action(http->multi, event->data.fd, what, &running);
+    return curl_multi_socket_action(http->multi, event->data.fd, what, &running) == CURLM_OK;
 }
 
-void http_events_run(struct http *http, int pause_ms)
+bool http_events_run(struct http *http, int pause_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     int64_t left = http->events.due - clock_millis();
     int running = 0;
+    bool fine = true;
 
     if (http->events.due != INT64_MAX && left < pause_ms)
         pause_ms = left > 0 ? (int)left : 0;
     int n = epoll_wait(http->events.set, events, EVENTS_MAX, pause_ms);
     for (int i = 0; i < n; i++)
-        handle(http, &events[i]);
+        fine = handle(http, &events[i]) && fine;
     if (http->events.due == INT64_MAX || clock_millis() < http->events.due)
-        return;
+        return fine;
     http->events.due = INT64_MAX;
-    curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    return curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running) == CURLM_OK &&
+           fine;
 }

@@ -56,12 +56,42 @@ static bool kept_connection(const struct http_job *job)
     return curl_easy_getinfo(job->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made == 0;
 }
 
+/* What a proxy answered instead of opening a tunnel, or 0. */
+static long tunnel_refused(const struct http_job *job)
+{
+    long status = 0;
+
+    if (!job->proxied ||
+        curl_easy_getinfo(job->easy, CURLINFO_HTTP_CONNECTCODE, &status) != CURLE_OK)
+        return 0;
+    return status >= 300 ? status : 0;
+}
+
+/* RFC 8446 section 4.4.2.4: a server that misses or refuses a client certificate can say so only
+ * after the client has finished, and the reset that follows may overtake its words. */
+static bool closed_before_any_answer(const struct http_job *job, CURLcode rc)
+{
+    static const CURLcode closed[] = { CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR,
+                                       CURLE_HTTP2, CURLE_HTTP2_STREAM };
+
+    if (!job->url.tls || job->answered || job->host->answered)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(closed); i++)
+        if (closed[i] == rc)
+            return true;
+    return false;
+}
+
 bool http_failure_passes(const struct http_job *job, CURLcode rc)
 {
     const struct failure *failure = failure_of(rc);
+    long status = tunnel_refused(job);
 
     if (job->refused[0] != '\0')
         return false;
+    /* Wrong credentials that are sent again may lock an account. */
+    if (status != 0)
+        return status >= 500 || status == 429;
     if (rc == CURLE_SSL_CONNECT_ERROR)
         return handshake_broken(job);
     if (rc == CURLE_UNSUPPORTED_PROTOCOL || rc == CURLE_WEIRD_SERVER_REPLY)
@@ -107,12 +137,25 @@ static void set_connect(struct http_job *job)
         err_set(&job->request->err, ERR_NETWORK, "no connection%s", via);
 }
 
+static void set_tunnel(struct http_job *job, long status)
+{
+    if (status == 407)
+        err_set(&job->request->err, ERR_NETWORK, "the proxy asks for credentials (407)");
+    else
+        err_set(&job->request->err, ERR_NETWORK, "the proxy refuses to connect (HTTP %ld)", status);
+}
+
 static void set_known(struct http_job *job, const struct failure *failure)
 {
     struct buf CLEANUP(buf_clear) detail = BUF_INIT(ERR_TEXT_MAX);
 
     if (failure->detail)
         detail_text(&detail, job->detail);
+    if (closed_before_any_answer(job, failure->rc) &&
+        strstr(buf_text(&detail), "certificate") == NULL)
+        buf_addf(&detail, "%s(%s)", detail.len > 0 ? " " : "",
+                 job->host->settings.cert_file == NULL ? "is a client certificate wanted?"
+                                                       : "is the client certificate refused?");
     if (detail.len > 0)
         err_set(&job->request->err, ERR_NETWORK, "%s: %s", failure->words, buf_text(&detail));
     else
@@ -123,6 +166,7 @@ void http_failure_set(struct http_job *job, CURLcode rc)
 {
     const struct failure *failure = failure_of(rc);
     struct err *err = &job->request->err;
+    long status = tunnel_refused(job);
 
     if (job->fault)
         ; /* a callback has said why */
@@ -133,6 +177,8 @@ void http_failure_set(struct http_job *job, CURLcode rc)
                 job->refused);
     else if (rc == CURLE_OUT_OF_MEMORY)
         err_set(err, ERR_NOMEM, "out of memory");
+    else if (status != 0)
+        set_tunnel(job, status);
     else if (rc == CURLE_COULDNT_CONNECT)
         set_connect(job);
     else if (failure != NULL)

@@ -245,6 +245,7 @@ static void exchange_over(struct http_job *job)
     atomic_fetch_add(&job->http->exchanges, 1);
     tell_observer(job);
     job->host->active--;
+    job->host->answered |= job->request->status != 0;
 }
 
 void http_job_exchanged(struct http_job *job, CURLcode rc)

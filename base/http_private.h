@@ -21,6 +21,7 @@
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -69,16 +70,17 @@ void http_proxies_clear(struct http_proxies *proxies);
 /** The proxy for a URL, "" when it is reached directly. Borrowed. */
 const char *http_proxy_for(const struct http_proxies *proxies, const struct http_url *url);
 
-/* What is known of one host and port. Under http.lock but for `active`, which the transport thread
- * owns. */
+/* What is known of one host and port. Under http.lock but for `active` and `answered`, which the
+ * transport thread owns. */
 struct http_host_entry {
     struct http_host_entry *next;
     char name[HTTP_HOST_MAX];
     struct http_host settings;
     enum { HTTP_HOST_NEW = 0, HTTP_HOST_ASKING, HTTP_HOST_READY } state;
     size_t refs;
-    void *store; /* X509_STORE with the host's additional certificates, or NULL */
-    int active;  /* exchanges under way */
+    void *store;   /* X509_STORE with the host's additional certificates, or NULL */
+    int active;    /* exchanges under way */
+    bool answered; /* it has, at least once */
 };
 
 /** The entry, its settings asked for at need: blocking, on a caller's thread, lock not held.
@@ -134,11 +136,13 @@ struct http_job {
     char refused[INET6_ADDRSTRLEN]; /* the address that the policy refused, or "" */
 };
 
-/* One http_fetch(). Under http.lock. */
+/* One http_fetch(). Under http.lock, but for the semaphore: it is raised after the lock has been
+ * let go, so that whoever wakes up does not run into it. */
 struct http_batch {
     size_t pending; /* jobs with the transport thread */
+    size_t owed;    /* times that `changed` is or will be raised: all are waited for */
     struct http_job *asking;
-    pthread_cond_t changed;
+    sem_t changed;
 };
 
 /* What the transport thread waits for. */
@@ -181,8 +185,9 @@ void http_thread_stop(struct http *http);
 int http_events_open(struct http *http, struct err *err) MUST_CHECK;
 void http_events_close(struct http *http);
 void http_events_wake(struct http *http); /* any thread */
-/** Wait at most so long, and let curl act on what happened. */
-void http_events_run(struct http *http, int pause_ms);
+/** Wait at most so long, and let curl act on what happened. False: it could not, for want of
+ * memory, and some transfer has lost its socket or its timer for good. */
+bool http_events_run(struct http *http, int pause_ms);
 
 /** Give a job back to its batch: done, or asking for a host. */
 void http_job_return(struct http_job *job);

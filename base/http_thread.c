@@ -43,16 +43,20 @@ void http_job_return(struct http_job *job)
     unlink_job(http, job);
     http_host_release(http, job->host);
     job->host = NULL;
-    /* From the unlock on the job is the caller's, and may be gone. */
+    /* From the unlock on the job is the caller's, and may be gone; the batch too, unless it is owed
+     * a wake-up. */
     pthread_mutex_lock(&http->lock);
     if (asking) {
         job->next = batch->asking;
         batch->asking = job;
     }
     batch->pending--;
-    if (asking || batch->pending == 0)
-        pthread_cond_signal(&batch->changed);
+    bool owed = asking || batch->pending == 0;
+    if (owed)
+        batch->owed++;
     pthread_mutex_unlock(&http->lock);
+    if (owed)
+        sem_post(&batch->changed);
 }
 
 /* False when the thread is to end. */
@@ -120,6 +124,21 @@ static void end_exchanges(struct http *http)
     }
 }
 
+/* curl does not tell which transfer it could not go on with: left alone, one of them would wait for
+ * its deadline. */
+static void give_up(struct http *http)
+{
+    struct http_job *job = http->jobs;
+
+    while (job != NULL)
+        if (job->state == HTTP_JOB_ACTIVE) {
+            http_job_exchanged(job, CURLE_OUT_OF_MEMORY);
+            job = http->jobs; /* one may move others */
+        } else {
+            job = job->next;
+        }
+}
+
 static int pause_of(const struct http *http)
 {
     if (http->next_wake == INT64_MAX)
@@ -136,8 +155,10 @@ static void *run(void *context)
 
     while (take_incoming(http)) {
         run_timers(http);
-        http_events_run(http, pause_of(http));
+        bool fine = http_events_run(http, pause_of(http));
         end_exchanges(http);
+        if (!fine)
+            give_up(http);
     }
     return NULL;
 }

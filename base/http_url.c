@@ -66,13 +66,24 @@ static int take_host(struct http_url *out, char *host, struct err *err)
     return 0;
 }
 
+static int url_error(CURLUcode code, struct err *err)
+{
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (code == CURLUE_USER_NOT_ALLOWED)
+        return err_set(err, ERR_MALFORMED, "URL with user information");
+    return err_set(err, ERR_MALFORMED, "not a URL: %s", curl_url_strerror(code));
+}
+
 static int take_port(struct http_url *out, CURLU *url, struct err *err)
 {
     char *CLEANUP(curl_textp) text = NULL;
     uint64_t port = 0;
 
-    if (curl_url_get(url, CURLUPART_PORT, &text, CURLU_DEFAULT_PORT) != CURLUE_OK ||
-        decimal_parse(&port, bytes_text(text), 65535, err) != 0 || port == 0)
+    CURLUcode code = curl_url_get(url, CURLUPART_PORT, &text, CURLU_DEFAULT_PORT);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return url_error(code, err);
+    if (code != CURLUE_OK || decimal_parse(&port, bytes_text(text), 65535, err) != 0 || port == 0)
         return err_set(err, ERR_MALFORMED, "URL with a port that is not valid");
     out->port = (uint16_t)port;
     int n = snprintf(out->named, sizeof(out->named),
@@ -81,15 +92,6 @@ static int take_port(struct http_url *out, CURLU *url, struct err *err)
     return n > 0 && (size_t)n < sizeof(out->named)
                ? 0
                : err_set(err, ERR_MALFORMED, "URL with a host name that is too long");
-}
-
-static int url_error(CURLUcode code, struct err *err)
-{
-    if (code == CURLUE_OUT_OF_MEMORY)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (code == CURLUE_USER_NOT_ALLOWED)
-        return err_set(err, ERR_MALFORMED, "URL with user information");
-    return err_set(err, ERR_MALFORMED, "not a URL: %s", curl_url_strerror(code));
 }
 
 static int take_parts(struct http_url *out, CURLU *url, struct err *err)
@@ -101,8 +103,11 @@ static int take_parts(struct http_url *out, CURLU *url, struct err *err)
     CURLUcode code = curl_url_get(url, CURLUPART_HOST, &host, 0);
     if (code != CURLUE_OK)
         return url_error(code, err);
-    if (curl_url_get(url, CURLUPART_ZONEID, &zone, 0) == CURLUE_OK)
+    code = curl_url_get(url, CURLUPART_ZONEID, &zone, 0);
+    if (code == CURLUE_OK)
         return err_set(err, ERR_MALFORMED, "URL with an address zone");
+    if (code != CURLUE_NO_ZONEID)
+        return url_error(code, err);
     if (take_host(out, host, err) != 0 || take_port(out, url, err) != 0)
         return -1;
     code = curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);

@@ -97,6 +97,12 @@ static void observe(void *context, const char *method, const char *url, long sta
     log_debug("%s %s: %ld in %lld ms", method, url, status, (long long)(micros / 1000));
 }
 
+static void warn(void *context, const char *host, const char *text)
+{
+    (void)context;
+    log_warn("%s says: %s", host, text);
+}
+
 int common_start(struct common *c, const char *program, struct err *err)
 {
     if (log_start(c, program, err) != 0 || secrets_read(c, err) != 0)
@@ -114,6 +120,7 @@ int common_start(struct common *c, const char *program, struct err *err)
         .plain_http = c->plain_http,
         .insecure = c->insecure,
         .observe = c->verbose ? observe : NULL,
+        .warn = warn,
     };
     return registries_new(&c->registries, &options, err);
 }

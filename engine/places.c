@@ -1,6 +1,7 @@
 #include "engine/places.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char *places_named(void)
 {
@@ -23,8 +24,16 @@ int places_check(struct err *err)
     return places_named() == NULL ? 0 : named_reference(&ref, err);
 }
 
+static bool same_place(const struct reference *a, const struct reference *b)
+{
+    return a->layout == b->layout && (a->layout || strcmp(a->host, b->host) == 0) &&
+           strcmp(a->repository, b->repository) == 0;
+}
+
 struct walk {
     struct registries *registries;
+    const struct reference *image;
+    const struct reference *named; /* by COSIGN_REPOSITORY, or NULL: visited last, and once */
     places_visit *visit;
     void *context;
 };
@@ -39,18 +48,20 @@ static int visit_place(const struct walk *w, const struct reference *place, stru
     return w->visit(w->context, store, NULL, err);
 }
 
-static int visit_configured(const struct walk *w, const struct reference *image, struct err *err)
+static int visit_configured(const struct walk *w, struct err *err)
 {
     for (size_t i = 0;; i++) {
         struct reference CLEANUP(reference_clear) place = { .host = NULL };
         struct err last = ERR_INIT;
-        if (registries_evidence(&place, w->registries, image, i, &last) != 0) {
+        if (registries_evidence(&place, w->registries, w->image, i, &last) != 0) {
             if (last.code == ERR_NOT_FOUND)
                 return 0;
             *err = last;
             return -1;
         }
-        if (visit_place(w, &place, err) != 0)
+        bool again =
+            same_place(&place, w->image) || (w->named != NULL && same_place(&place, w->named));
+        if (!again && visit_place(w, &place, err) != 0)
             return -1;
     }
 }
@@ -58,12 +69,14 @@ static int visit_configured(const struct walk *w, const struct reference *image,
 int places_each(struct registries *registries, struct store *image, places_visit *visit,
                 void *context, struct err *err)
 {
-    const struct walk w = { registries, visit, context };
     struct reference CLEANUP(reference_clear) named = { .host = NULL };
+    const bool has_name = places_named() != NULL;
+    const struct walk w = { registries, &image->repository, has_name ? &named : NULL, visit,
+                            context };
 
-    if (visit(context, image, NULL, err) != 0 || visit_configured(&w, &image->repository, err) != 0)
+    if (has_name && named_reference(&named, err) != 0)
         return -1;
-    if (places_named() == NULL)
-        return 0;
-    return named_reference(&named, err) == 0 ? visit_place(&w, &named, err) : -1;
+    if (visit(context, image, NULL, err) != 0 || visit_configured(&w, err) != 0)
+        return -1;
+    return has_name && !same_place(&named, &image->repository) ? visit_place(&w, &named, err) : 0;
 }

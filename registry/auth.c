@@ -293,8 +293,10 @@ static int answer_bearer(struct call *c, struct endpoint *e, const struct challe
 /* registry.md 9.1, 5: a challenge from where a redirect led is not the registry's. */
 static bool from_elsewhere(const struct call *c)
 {
-    return c->http.effective_url != NULL &&
-           !http_same_origin(c->http.effective_url, buf_text(&c->url));
+    const char *answered = c->http.effective_url;
+
+    return answered != NULL && strcmp(answered, buf_text(&c->url)) != 0 &&
+           !http_same_origin(answered, buf_text(&c->url));
 }
 
 int auth_answer(struct call *c, struct endpoint *e, bool *again, int64_t deadline, struct err *err)

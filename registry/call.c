@@ -186,8 +186,10 @@ static int try_wave(struct wave *w, struct err *err)
     http_fetch(http, wire, count, w->deadline);
     count = 0;
     for (size_t i = 0; i < w->n; i++)
-        if (w->chosen[i])
+        if (w->chosen[i]) {
             w->calls[i].http = wire[count++];
+            registries_warn(w->endpoint->registries, w->endpoint->host, &w->calls[i].http);
+        }
     return 0;
 }
 

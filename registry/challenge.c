@@ -166,7 +166,9 @@ static int take_value(struct parser *p, struct bytes name, struct err *err)
     } else {
         buf_add_bytes(&value, take_while(&p->rest, is_token));
         if (value.len == 0)
-            return malformed(err, "a parameter without a value");
+            return buf_check(&value, "challenge", err) != 0
+                       ? -1
+                       : malformed(err, "a parameter without a value");
     }
     if (!at_element_end(p->rest))
         return malformed(err, "text after a parameter's value");

@@ -48,6 +48,8 @@ static int tags_page(struct names *tags, char **next, struct endpoint *e, int64_
         buf_add_text(&c.url, url);
     else if (call_url(&c, e, err, "tags/list") != 0)
         return -1;
+    if (buf_check(&c.url, "URL", err) != 0)
+        return -1;
     if (call_send(e, &c, deadline, err) != 0 || c.http.status != 200)
         return call_error(&c, e, "tags", err);
     if (add_tags(tags, buf_bytes(&c.http.response_body), err) != 0)

@@ -156,6 +156,8 @@ static int send_chunk(struct upload *u, struct bytes part, int64_t at, struct er
     c.http.body = part;
     /* A part that is sent twice is appended twice. */
     c.http.no_retry = true;
+    if (buf_check(&c.url, "Location", err) != 0)
+        return -1;
     if (call_send(u->endpoint, &c, u->deadline, err) != 0 || c.http.status != 202)
         return call_error(&c, u->endpoint, describe(what, u->blob), err);
     return upload_location(&u->location, &c, u->endpoint, err);

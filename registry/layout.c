@@ -64,7 +64,8 @@ static int is_image(bool *yes, const struct layout *l, const struct layout_entry
     if (e->name != NULL &&
         (strncmp(e->name, "sha256-", 7) == 0 || strncmp(e->name, "sha512-", 7) == 0))
         return 0;
-    if (!media_type_is_index(d->media_type) && !media_type_is_manifest(d->media_type))
+    if (layout_entry_is_attached(e) ||
+        (!media_type_is_index(d->media_type) && !media_type_is_manifest(d->media_type)))
         return 0;
     if (layout_blob_read(&body, l, &d->digest, d->size, err) != 0 ||
         manifest_parse(&m, buf_bytes(&body), d->media_type, &arena, err) != 0)

@@ -15,6 +15,9 @@
  * The list of referrers is made from index.json, through the indexes that it lists. What index.json
  * itself lists must be readable, else the fetch fails: a lost signature is not "unsigned". Children
  * of an index may be absent, as sparse layouts allow.
+ *
+ * Of what `cosign save` wrote (registry.md 12.2) the signatures and attestations are found under
+ * their tags, and bundles, which it lists nowhere, among all blobs.
  */
 
 /** Open the layout in ref->repository, or make it (`write`). -1 with ERR_NOT_FOUND, ERR_MALFORMED
@@ -27,6 +30,7 @@ int layout_open(struct store **out, const struct reference *ref, bool write,
 struct layout_entry {
     struct descriptor descriptor;
     const char *name; /* org.opencontainers.image.ref.name, or NULL */
+    const char *kind; /* cosign's word for what it saved, or NULL */
 };
 
 struct layout_index {
@@ -39,9 +43,16 @@ struct layout_index {
 int layout_index_parse(struct layout_index *out, struct bytes text, struct arena *arena,
                        struct err *err) MUST_CHECK;
 
-/** The entry of that name. -1 with ERR_NOT_FOUND, or ERR_MALFORMED when two entries of the name
- * have different digests. */
+/** The entry of that name; for "sha256-<hex>.sig" and ".att" of an image that cosign saved also the
+ * entry that it annotated as such. -1 with ERR_NOT_FOUND, or ERR_MALFORMED when two entries of the
+ * name have different digests. */
 int layout_index_find(const struct layout_entry **out, const struct layout_index *index,
                       const char *name, struct err *err) MUST_CHECK;
+
+/** The one image that `cosign save` wrote here, or NULL. */
+const struct digest *layout_index_saved(const struct layout_index *index);
+
+/** Is it what cosign saved beside an image: signatures, attestations? */
+bool layout_entry_is_attached(const struct layout_entry *entry);
 
 #endif

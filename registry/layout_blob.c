@@ -1,5 +1,6 @@
 #include "registry/layout_private.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -388,4 +389,62 @@ int layout_blob_remove(const struct layout *l, const struct digest *digest, stru
     if (unlinkat(dir, strrchr(name, '/') + 1, 0) != 0 && errno != ENOENT)
         return err_sys(err, ERR_IO, errno, "%s/%s", layout_path(l), name);
     return 0;
+}
+
+static void closedirp(DIR **dir)
+{
+    if (*dir != NULL)
+        closedir(*dir);
+}
+
+/* blobs/sha256 for reading its names. */
+static int open_blobs(DIR **out, const struct layout *l, struct err *err)
+{
+    int CLEANUP(file_closep) blobs = -1;
+    int CLEANUP(file_closep) folder = -1;
+
+    *out = NULL;
+    if (open_folder(&blobs, l, l->dir, "blobs", err) != 0 ||
+        open_folder(&folder, l, blobs, "sha256", err) != 0)
+        return -1;
+    *out = fdopendir(folder);
+    if (*out == NULL)
+        return err_sys(err, errno == ENOMEM ? ERR_NOMEM : ERR_IO, errno, "%s", layout_path(l));
+    folder = -1; /* the DIR's now */
+    return 0;
+}
+
+static bool blob_digest(struct digest *out, const char *name)
+{
+    char text[DIGEST_TEXT_MAX];
+    int n = snprintf(text, sizeof(text), "sha256:%s", name);
+
+    return n > 0 && (size_t)n < sizeof(text) && digest_parse(out, bytes_text(text), NULL) == 0;
+}
+
+int layout_blobs_each(const struct layout *l,
+                      int (*visit)(void *context, const struct digest *digest, struct err *err),
+                      void *context, struct err *err)
+{
+    CLEANUP(closedirp) DIR *dir = NULL;
+    struct err missing = ERR_INIT;
+    struct digest digest;
+    size_t seen = 0;
+
+    if (open_blobs(&dir, l, &missing) != 0)
+        return missing.code == ERR_NOT_FOUND ? 0
+                                             : err_set(err, missing.code, "%s", err_text(&missing));
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL)
+            return errno == 0 ? 0 : err_sys(err, ERR_IO, errno, "%s", layout_path(l));
+        if (!blob_digest(&digest, entry->d_name))
+            continue;
+        if (++seen > LAYOUT_ENTRIES_MAX)
+            return err_set(err, ERR_LIMIT, "%s: more than %d blobs", layout_path(l),
+                           LAYOUT_ENTRIES_MAX);
+        if (visit(context, &digest, err) != 0)
+            return -1;
+    }
 }

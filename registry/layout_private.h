@@ -7,6 +7,7 @@
 #include "registry/layout.h"
 
 #define LAYOUT_REF_NAME "org.opencontainers.image.ref.name"
+#define LAYOUT_KIND "kind"           /* cosign's annotation of what it saved */
 #define LAYOUT_ARENA_MAX (128 * MIB) /* descriptors of LAYOUT_ENTRIES_MAX entries */
 
 struct layout {
@@ -55,6 +56,11 @@ int layout_blob_to_file(struct store *s, const struct digest *digest, int64_t si
                         int64_t deadline, struct err *err) MUST_CHECK;
 int layout_put_blob(struct store *s, const struct store_blob *blob, int64_t deadline,
                     struct err *err) MUST_CHECK;
+/** Every blob under blobs/sha256, in no order. A folder that is missing holds none. -1 with what
+ * `visit` reports, ERR_LIMIT (LAYOUT_ENTRIES_MAX), ERR_IO. */
+int layout_blobs_each(const struct layout *l,
+                      int (*visit)(void *context, const struct digest *digest, struct err *err),
+                      void *context, struct err *err) MUST_CHECK;
 int layout_blob_remove(const struct layout *l, const struct digest *digest,
                        struct err *err) MUST_CHECK;
 

@@ -75,6 +75,33 @@ int layout_walk_index(struct layout_walk *w, const struct layout_index *index, s
     return 0;
 }
 
+/* --- What is listed nowhere --- */
+
+/* The same for one blob of which nothing is known. A damaged one is not passed over: it may have
+ * been a manifest. */
+static int look_at(void *context, const struct digest *digest, struct err *err)
+{
+    struct layout_walk *w = context;
+    struct buf CLEANUP(buf_clear) body = BUF_INIT(MANIFEST_MAX);
+    struct arena CLEANUP(arena_clear) arena = ARENA_INIT(MANIFEST_ARENA_MAX);
+    struct err why = ERR_INIT;
+    struct manifest m;
+
+    if (layout_blob_read(&body, w->layout, digest, -1, &why) != 0) {
+        if (why.code == ERR_LIMIT)
+            return 0; /* larger than any manifest */
+        return err_set(err, why.code, "%s", err_text(&why));
+    }
+    if (body.len == 0 || body.data[0] != '{' || !may_hold(buf_bytes(&body), w->needle))
+        return 0;
+    if (manifest_parse(&m, buf_bytes(&body), NULL, &arena, &why) != 0)
+        return why.code != ERR_NOMEM ? 0 : err_set(err, ERR_NOMEM, "%s", err_text(&why));
+    const struct descriptor d = { .digest = *digest,
+                                  .size = (int64_t)body.len,
+                                  .media_type = m.media_type };
+    return w->visit(w->context, &d, &m, err);
+}
+
 /* --- The list of referrers --- */
 
 struct referrers {
@@ -131,6 +158,7 @@ static int add_referrer(void *context, const struct descriptor *d, const struct 
 int layout_referrers(struct buf *out, const struct layout *l, const struct layout_index *index,
                      const struct digest *subject, struct err *err)
 {
+    const struct digest *saved = layout_index_saved(index);
     char text[DIGEST_TEXT_MAX];
     struct referrers r = { .out = out, .subject = subject };
     struct layout_walk w = { .layout = l, .visit = add_referrer, .context = &r };
@@ -139,6 +167,8 @@ int layout_referrers(struct buf *out, const struct layout *l, const struct layou
     w.needle = bytes_text(strchr(text, ':') + 1);
     buf_add_text(out, "{\"schemaVersion\":2,\"mediaType\":\"" TYPE_OCI_INDEX "\",\"manifests\":[");
     int result = layout_walk_index(&w, index, err);
+    if (result == 0 && saved != NULL && digest_equal(saved, subject))
+        result = layout_blobs_each(l, look_at, &w, err);
     mem_freep(&r.listed);
     buf_add_text(out, "]}");
     if (result == 0)

@@ -321,6 +321,7 @@ void registries_free(struct registries *r)
     names_clear(&r->tls);
     names_clear(&r->plain);
     names_clear(&r->indexing);
+    names_clear(&r->warnings);
     names_clear(&r->subjects);
     learned_free(r);
     pthread_cond_destroy(&r->left);

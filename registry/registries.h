@@ -26,7 +26,10 @@ struct registries_options {
     bool refuse_private; /* see http.h */
     void (*observe)(void *context, const char *method, const char *url, long status,
                     int64_t micros);
-    void *observe_context;
+    /** Told of what a registry wants people to read (distribution-spec, Warning headers), once per
+     * text, fit to print; on a caller's thread. May be NULL. */
+    void (*warn)(void *context, const char *host, const char *text);
+    void *observe_context; /* of both */
 };
 
 /** Reads the file (ERR_CONFIG with file:line:column) but opens nothing. Options' texts are borrowed

@@ -49,6 +49,7 @@ struct registries {
     struct names tls;       /* loopback hosts that were found to speak TLS */
     struct names plain;     /* and those that do not */
     struct names indexing;  /* "host/repository" whose referrers API was seen to work */
+    struct names warnings;  /* texts of registries that have been shown */
     struct names subjects;  /* fallback lists that a thread of this process is changing */
     struct learned *learned;
     size_t n_learned, cap_learned;
@@ -79,6 +80,9 @@ int registries_note_no_referrers(struct registries *r, const char *wire,
 int registries_enter(struct registries *r, const char *key, int64_t deadline,
                      struct err *err) MUST_CHECK;
 void registries_leave(struct registries *r, const char *key);
+
+/** Show the warnings of an answer, if it has any that are new. */
+void registries_warn(struct registries *r, const char *host, const struct http_request *answer);
 
 /** Does whoever listens there answer a TLS greeting as TLS does? For loopback hosts only: one
  * connection, nothing of ours is told. False also when nothing else can be said. */

@@ -10,6 +10,7 @@
 #include "evidence/statement.h"
 #include "keys/key_file.h"
 #include "sign/attach.h"
+#include "sign/commands.h"
 #include "sign/signature.h"
 #include "tests/fault/inject.h"
 #include "tests/unit/expect.h"
@@ -200,9 +201,10 @@ static void judging(void **state)
     judge_short_of_memory(w, "legacy", VERDICT_ALLOW);
 }
 
-static void sign_short_of_memory(struct world *w, enum evidence_layout layout)
+/* Every `step`-th allocation, where each round costs time. */
+static void sign_short_of_memory(struct world *w, enum evidence_layout layout, long step)
 {
-    for (long n = 1;; n++) {
+    for (long n = 1;; n += step) {
         struct err err = ERR_INIT;
         struct resolved image;
         enum reason_code reason;
@@ -230,12 +232,72 @@ static void sign_short_of_memory(struct world *w, enum evidence_layout layout)
 
 static void signing(void **state)
 {
-    sign_short_of_memory(*state, LAYOUT_BUNDLE);
+    sign_short_of_memory(*state, LAYOUT_BUNDLE, 1);
+}
+
+/* A round that gets to its end has paused to see whether another writer was faster. */
+static void signing_a_tag(void **state)
+{
+    sign_short_of_memory(*state, LAYOUT_LEGACY, 7);
+}
+
+static int copy(char *from, char *to, struct err *err)
+{
+    char name[] = "copy";
+    char *argv[] = { name, from, to, NULL };
+
+    return sign_copy_command.run(3, argv, err);
+}
+
+/* What a copy that broke off has left: no tag, or everything that hangs on the image. */
+static void judge_copy(struct world *w, int status)
+{
+    struct image_result CLEANUP(image_result_clear) result;
+    struct reference CLEANUP(reference_clear) image;
+
+    parse_image(&image, w, "v1");
+    engine_judge(&result, &w->engine, &image);
+    if (status == 0 || result.judgement.verdict != VERDICT_UNKNOWN)
+        assert_int_equal(result.judgement.verdict, VERDICT_ALLOW);
+}
+
+static void copying(void **state)
+{
+    struct world *w = *state;
+    struct resolved image;
+    char from[400], to[400];
+    struct err err = ERR_INIT;
+
+    EXPECT_OK(open_layout(w, "source", &err), &err);
+    put_image(&image, w, "v1");
+    EXPECT_OK(sign(w, &image, LAYOUT_BUNDLE, &err), &err);
+    EXPECT_OK(sign(w, &image, LAYOUT_LEGACY, &err), &err);
+    snprintf(from, sizeof(from), "oci:%s:v1", folder_path(&w->folder, "source"));
+    for (long n = 1;; n++) {
+        assert_true(n < ALLOCATIONS_MAX);
+        snprintf(w->layout, sizeof(w->layout), "copy-%ld", n);
+        snprintf(to, sizeof(to), "oci:%s:v1", folder_path(&w->folder, w->layout));
+        inject_arm(n);
+        int status = copy(from, to, &err);
+        bool fired = inject_disarm();
+        if (status != 0) {
+            assert_true(fired);
+            assert_int_not_equal(err.code, ERR_NONE);
+            err_reset(&err);
+        }
+        judge_copy(w, status);
+        if (!fired)
+            break;
+        EXPECT_OK(copy(from, to, &err), &err); /* begun again, it ends */
+        judge_copy(w, 0);
+    }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(judging), cmocka_unit_test(signing) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(judging), cmocka_unit_test(signing),
+                                        cmocka_unit_test(signing_a_tag),
+                                        cmocka_unit_test(copying) };
     struct err err = ERR_INIT;
 
     if (inject_libraries() != 0 || secret_init(&err) != 0)

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "keys/key_box.h"
+#include "keys/key_file.h"
 #include "keys/pem.h"
 #include "keys/private_key.h"
 #include "tests/fault/inject.h"
@@ -202,6 +203,72 @@ static void using_a_private_key(void **state)
     }
 }
 
+/* Whole key files. scrypt costs a fifth of a second in each round that gets as far, so a
+ * sample of the allocations fails; what is on either side of scrypt is tried without gaps above. */
+struct sample {
+    long first, step;
+};
+
+static void making_a_key_file(void **state)
+{
+    const struct sample *sample = *state;
+    struct secret *CLEANUP(secret_freep) password = NULL;
+    struct err start = ERR_INIT;
+
+    EXPECT_OK(secret_copy(&password, BYTES_LIT("test"), &start), &start);
+    for (long n = sample->first;; n += sample->step) {
+        struct buf CLEANUP(buf_clear) pem = BUF_INIT(KEY_FILE_MAX);
+        struct buf CLEANUP(buf_clear) public_pem = BUF_INIT(KEY_FILE_MAX);
+        struct err err = ERR_INIT;
+        assert_true(n < ALLOCATIONS_MAX);
+        inject_arm(n);
+        int status = key_generate(&pem, &public_pem, KEY_ALGORITHM_ECDSA_P256, password, &err);
+        bool fired = inject_disarm();
+        if (status != 0) {
+            assert_true(fired);
+            expect_short_of_memory(&err, n);
+        } else {
+            assert_true(key_box_is(buf_bytes(&pem)));
+            assert_true(public_pem.len > 0);
+        }
+        if (!fired)
+            break;
+    }
+}
+
+static void opening_a_key_file(void **state)
+{
+    const struct sample *sample = *state;
+    const struct password_source password = PASSWORD_SOURCE_DEFAULT; /* of the environment */
+    struct public_key *CLEANUP(public_key_freep) key = NULL;
+    struct err start = ERR_INIT;
+
+    setenv("COSIGN_PASSWORD", "hunter2", 1);
+    EXPECT_OK(public_key_load(&key, FOLDER "rfc6979-p256.pub", &start), &start);
+    for (long n = sample->first;; n += sample->step) {
+        struct signer *CLEANUP(signer_freep) signer = NULL;
+        struct buf CLEANUP(buf_clear) signature = BUF_INIT(KIB);
+        struct err err = ERR_INIT;
+        bool loose;
+        assert_true(n < ALLOCATIONS_MAX);
+        inject_arm(n);
+        int status = key_file_signer(&signer, FOLDER "rfc6979-p256.key", &password, &loose, &err);
+        if (status == 0)
+            status = signer_sign(signer, BYTES_LIT("m"), &signature, &err);
+        bool fired = inject_disarm();
+        if (status == 0) {
+            EXPECT_OK(public_key_verify(key, BYTES_LIT("m"), buf_bytes(&signature), NULL, &err),
+                      &err);
+        } else {
+            assert_true(fired);
+            assert_int_equal(signature.len, 0);
+            expect_short_of_memory(&err, n);
+        }
+        if (!fired)
+            break;
+    }
+}
+
 /* Everything once, so that what OpenSSL sets up for good is set up. */
 static int warm_up(void)
 {
@@ -226,7 +293,13 @@ static int warm_up(void)
 
 int main(void)
 {
+    static struct sample making[] = { { 1, 181 }, { 60, 181 } };
+    static struct sample opening[] = { { 1, 499 }, { 250, 499 } };
     const struct CMUnitTest tests[] = {
+        { "making a key file", making_a_key_file, NULL, NULL, &making[0] },
+        { "making a key file, others", making_a_key_file, NULL, NULL, &making[1] },
+        { "opening a key file", opening_a_key_file, NULL, NULL, &opening[0] },
+        { "opening a key file, others", opening_a_key_file, NULL, NULL, &opening[1] },
         cmocka_unit_test(opening_a_box),
         { "p256-pkcs8.pem", using_a_private_key, NULL, NULL, (void *)(uintptr_t) "p256-pkcs8.pem" },
         { "ed25519-pkcs8.pem", using_a_private_key, NULL, NULL,

@@ -190,8 +190,9 @@ no_server()
     finish || exit 1
 }
 
-# start_registry NAME plain|tls-htpasswd|token: docker-registry. Sets $registry to host:port, $pid.
-# tls-htpasswd: $T/NAME/ca.pem is its CA; users alice and bob, password "secret". token: the same users at tokenserver.py.
+# start_registry NAME plain|tls|tls-client|tls-htpasswd|token: docker-registry. Sets $registry to host:port, $pid.
+# tls*: $T/NAME/ca.pem is its CA, for registry.test too. tls-client: it demands a client certificate of that CA (client_pair).
+# tls-htpasswd: users alice and bob, password "secret". token: the same users at tokenserver.py.
 start_registry()
 {
     local name=$1 kind=$2 dir=$T/$1
@@ -202,6 +203,11 @@ start_registry()
         echo "storage: {cache: {blobdescriptor: inmemory}, filesystem: {rootdirectory: $dir/store}, delete: {enabled: true}}"
         case $kind in
         plain) echo 'http: {addr: "127.0.0.1:0", secret: fixed}' ;;
+        tls | tls-client)
+            make_ca "$dir"
+            echo "http: {addr: '127.0.0.1:0', secret: fixed, tls: {certificate: $dir/server.pem, key: $dir/server.key" \
+                "$([ "$kind" = tls ] || echo ", clientcas: [$dir/ca.pem]")}}"
+            ;;
         tls-htpasswd)
             make_ca "$dir"
             { htpasswd -Bbn alice secret && htpasswd -Bbn bob secret; } >"$dir/htpasswd" 2>/dev/null
@@ -220,14 +226,23 @@ start_registry()
     registry=$(sed -n 's/.*listening on \(127\.0\.0\.1:[0-9]*\).*/\1/p' "$T/$name.err" | head -n 1)
 }
 
-# make_ca DIR: ca.pem, and server.pem with server.key for 127.0.0.1 and localhost.
+# make_ca DIR: ca.pem, and server.pem with server.key for 127.0.0.1, localhost and registry.test.
 make_ca()
 {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=Bulla test CA' \
         -keyout "$1/ca.key" -out "$1/ca.pem" 2>/dev/null
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=localhost' -keyout "$1/server.key" -out "$1/server.csr" 2>/dev/null
     openssl x509 -req -in "$1/server.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" -days 2 -out "$1/server.pem" \
-        -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n') 2>/dev/null
+        -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.test\nextendedKeyUsage=serverAuth\n') 2>/dev/null
+}
+
+# client_pair DIR NAME: NAME.cert and NAME.key, a client certificate of the CA in DIR.
+client_pair()
+{
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=a client' -keyout "$2.key" -out "$2.csr" 2>/dev/null
+    openssl x509 -req -in "$2.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" -days 2 -out "$2.cert" \
+        -extfile <(printf 'extendedKeyUsage=clientAuth\n') 2>/dev/null
+    rm -f "$2.csr"
 }
 
 start_token_server()

@@ -75,7 +75,7 @@ while read -r fault want reason; do
 done <<'END'
 reset                3 registry-unreachable
 reset-once           0
-reset-body           3 registry-unreachable
+reset-body           3 registry-unreachable|deadline
 drip-10-20           0
 drip-200-100         3 deadline
 hang-header          3 deadline

@@ -169,6 +169,12 @@ static const struct route routes[] = {
     { "/interim", NULL,
       "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" TEXT("200 OK", "Content-Length: 5\r\n",
                                                             "hello") },
+    /* As a proxy. */
+    { "asks.test:443", NULL,
+      TEXT("407 Who", "Proxy-Authenticate: Basic realm=\"p\"\r\nContent-Length: 0\r\n", "") },
+    { "forbids.test:443", NULL, TEXT("403 No", "Content-Length: 0\r\n", "") },
+    { "fails.test:443", NULL, TEXT("502 Bad", "Content-Length: 0\r\n", "") },
+    { "shuts.test:443", shut, NULL },
     { "/trailer", NULL,
       TEXT("200 OK", "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\nX-Late: 1\r\n\r\n") },
 };

@@ -188,7 +188,9 @@ static inline const char *no_credentials(void)
     return path;
 }
 
-static inline struct opened open_at(const char *host, const char *user)
+static inline struct opened open_with(const char *host, const char *user,
+                                      void (*warn)(void *, const char *, const char *),
+                                      void *context)
 {
     struct opened o = { NULL, NULL, NULL };
     struct err err = ERR_INIT;
@@ -197,7 +199,9 @@ static inline struct opened open_at(const char *host, const char *user)
     struct registries_options options = { .user_agent = "bulla-test/1",
                                           .auth_file = no_credentials(),
                                           .username = user,
-                                          .plain_http = true };
+                                          .plain_http = true,
+                                          .warn = warn,
+                                          .observe_context = context };
 
     assert_int_equal(secret_copy(&o.password, BYTES_LIT("secret"), &err), 0);
     options.password = user != NULL ? o.password : NULL;
@@ -205,6 +209,11 @@ static inline struct opened open_at(const char *host, const char *user)
         store_open(&o.store, o.registries, &ref, STORE_WRITE, &err) != 0)
         fail_msg("%s", err_text(&err));
     return o;
+}
+
+static inline struct opened open_at(const char *host, const char *user)
+{
+    return open_with(host, user, NULL, NULL);
 }
 
 static inline void close_it(struct opened *o)

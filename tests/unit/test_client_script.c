@@ -54,6 +54,97 @@ static void statuses_have_their_codes(void **state)
     }
 }
 
+/* --- Warnings --- */
+
+static void take_warning(void *context, const char *host, const char *text)
+{
+    (void)host;
+    buf_addf(context, "%s\n", text);
+}
+
+/* RFC 7234 section 5.5, as the distribution specification narrows it. */
+static void warnings_are_shown_once(void **state)
+{
+    static const struct {
+        const char *header;
+        const char *shown;
+    } rows[] = {
+        { "299 - \"the storage is almost full\"", "the storage is almost full\n" },
+        { "299 - \"a \\\"b\\\" \\\\\"", "a \"b\" \\\n" },
+        { "299 - \"one\", 299 - \"two\"", "one\ntwo\n" },
+        { "299 - \"\x1b[2Jx\"", " [2Jx\n" }, /* the transport takes controls away */
+        { "299 - \"\xe2\x80\xaex\"", "\\xe2\\x80\\xaex\n" },
+        { "299 - \"\"", "" },
+        { "299 - \"not closed", "" },
+        { "299 - \"not closed\\\"", "" },
+        { "299 - bare", "" },
+        { "299 agent \"x\"", "" },
+        { "199 - \"x\"", "" },
+        { "2999 - \"x\"", "" },
+        { "299", "" },
+    };
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char headers[200];
+        struct buf CLEANUP(buf_clear) shown = BUF_INIT(KIB);
+        snprintf(headers, sizeof(headers), INDEX_TYPE "Warning: %s\r\n", rows[i].header);
+        const struct rule rules[] = { { "GET /v2/", NULL, NULL, 200, headers, INDEX_BODY }, END };
+        struct server s;
+        server_start(&s, rules);
+        struct opened o = open_with(s.host, NULL, take_warning, &shown);
+        expect(o.store, by_tag(), ERR_NONE, "");
+        expect(o.store, by_tag(), ERR_NONE, "");
+        if (strcmp(buf_text(&shown), rows[i].shown) != 0)
+            fail_msg("%s: '%s'", rows[i].header, buf_text(&shown));
+        close_it(&o);
+        server_stop(&s);
+    }
+}
+
+/* A registry that writes another text each time, and long ones. */
+static void warnings_are_bounded(void **state)
+{
+    struct buf CLEANUP(buf_clear) headers = BUF_INIT(MIB);
+    struct buf CLEANUP(buf_clear) shown = BUF_INIT(MIB);
+    struct server s;
+    (void)state;
+
+    buf_add_text(&headers, INDEX_TYPE);
+    for (int i = 0; i < 40; i++)
+        buf_addf(&headers, "Warning: 299 - \"number %d\"\r\n", i);
+    const struct rule rules[] = { { "GET /v2/", NULL, NULL, 200, buf_text(&headers), INDEX_BODY },
+                                  END };
+    server_start(&s, rules);
+    struct opened o = open_with(s.host, NULL, take_warning, &shown);
+    expect(o.store, by_tag(), ERR_NONE, "");
+    assert_non_null(strstr(buf_text(&shown), "number 31\n"));
+    assert_null(strstr(buf_text(&shown), "number 32\n"));
+    close_it(&o);
+    server_stop(&s);
+}
+
+static void a_long_warning_is_cut(void **state)
+{
+    struct buf CLEANUP(buf_clear) headers = BUF_INIT(MIB);
+    struct buf CLEANUP(buf_clear) shown = BUF_INIT(MIB);
+    struct server s;
+    (void)state;
+
+    buf_add_text(&headers, INDEX_TYPE "Warning: 299 - \"");
+    for (int i = 0; i < 5000; i++)
+        buf_add_char(&headers, 'x');
+    buf_add_text(&headers, "\"\r\n");
+    const struct rule rules[] = { { "GET /v2/", NULL, NULL, 200, buf_text(&headers), INDEX_BODY },
+                                  END };
+    server_start(&s, rules);
+    struct opened o = open_with(s.host, NULL, take_warning, &shown);
+    expect(o.store, by_tag(), ERR_NONE, "");
+    assert_int_equal(shown.len, 4096 + 1);
+    close_it(&o);
+    server_stop(&s);
+}
+
 /* --- Referrers --- */
 
 static struct fetch referrers(const char *page)
@@ -321,6 +412,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(content_that_is_not_what_it_says),
         cmocka_unit_test(statuses_have_their_codes),
+        cmocka_unit_test(warnings_are_shown_once),
+        cmocka_unit_test(warnings_are_bounded),
+        cmocka_unit_test(a_long_warning_is_cut),
         cmocka_unit_test(referrers_by_the_table),
         cmocka_unit_test(pages_of_referrers),
         cmocka_unit_test(locations_stay_on_the_host),

@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/http.h"
 #include "base/limits.h"
 
@@ -241,12 +242,44 @@ static void test_bad_pem(void **state)
     free(cut);
 }
 
+static void demand_certificate(struct fixture *f, X509 *issuer)
+{
+    SSL_CTX_set_verify(f->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(f->tls), issuer);
+}
+
+/* Whether the server's alert or the reset behind it arrives first, the word is in the sentence. */
+static void test_no_client_certificate(void **state)
+{
+    struct fixture *f = *state;
+
+    demand_certificate(f, f->ca);
+    f->settings.ca_pem = f->ca_pem;
+    expect(f, "/ok", ERR_NETWORK, "certificate");
+    assert_int_equal(server_saw(&f->server, "GET"), 0);
+}
+
+static void test_other_client_certificate(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *other = make_certificate(key, "bulla other test CA", NULL, NULL, key);
+
+    demand_certificate(f, other);
+    f->settings.ca_pem = f->ca_pem;
+    f->settings.cert_file = f->client_cert;
+    f->settings.key_file = f->client_key;
+    expect(f, "/ok", ERR_NETWORK, "certificate");
+    assert_int_equal(server_saw(&f->server, "GET"), 0);
+    X509_free(other);
+    EVP_PKEY_free(key);
+}
+
 static void test_client_certificate(void **state)
 {
     struct fixture *f = *state;
 
-    SSL_CTX_set_verify(f->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    X509_STORE_add_cert(SSL_CTX_get_cert_store(f->tls), f->ca);
+    demand_certificate(f, f->ca);
     f->settings.ca_pem = f->ca_pem;
     f->settings.cert_file = f->client_cert;
     f->settings.key_file = f->client_key;
@@ -282,9 +315,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_insecure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_pem, setup, teardown),
         cmocka_unit_test_setup_teardown(test_client_certificate, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_client_certificate, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_client_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_protocol, setup, teardown),
         cmocka_unit_test_setup_teardown(test_plain_server, setup, teardown),
     };
 
+    hash_init(); /* the programs do: TLS must get along with it */
     return cmocka_run_group_tests(tests, NULL, NULL) != 0;
 }

@@ -425,6 +425,47 @@ static void test_proxy(void **state)
     assert_int_equal(server_saw(&f->server, "10.1.2.3"), 0);
 }
 
+/* A proxy that opens no tunnel: its own word, and nothing is asked again that cannot go better. */
+static void test_proxy_tunnel(void **state)
+{
+    static const struct {
+        const char *host;
+        const char *word;
+        int asked;
+    } rows[] = {
+        { "asks.test", "the proxy asks for credentials (407)", 1 },
+        { "forbids.test", "the proxy refuses to connect (HTTP 403)", 1 },
+        { "fails.test", "the proxy refuses to connect (HTTP 502)", 2 },
+        { "shuts.test", "Proxy CONNECT aborted", 2 },
+        { "asks.test", "the proxy asks for credentials (407)", 1 },
+    };
+    struct fixture *f = *state;
+    char proxy[64], url[64], line[64];
+
+    snprintf(proxy, sizeof(proxy), "http://u:wrong@127.0.0.1:%u", f->server.port);
+    setenv("https_proxy", proxy, 1);
+    f->options.attempts = 2;
+    renew(f);
+    unsetenv("https_proxy");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct http_request request = request_of(f, "/ok");
+        const struct http_header secret = { "Authorization", "Basic c2VjcmV0" };
+        snprintf(url, sizeof(url), "https://%s/ok", rows[i].host);
+        snprintf(line, sizeof(line), "CONNECT %s:443 HTTP/1.1", rows[i].host);
+        request.url = url;
+        request.headers = &secret;
+        request.n_headers = 1;
+        int before = server_saw(&f->server, line);
+        get(f, &request, 5000);
+        assert_err(&request, ERR_NETWORK, rows[i].word);
+        assert_null(strstr(err_text(&request.err), "wrong"));
+        assert_int_equal(server_saw(&f->server, line) - before, rows[i].asked);
+        http_request_clear(&request);
+    }
+    assert_true(server_saw(&f->server, "\r\nProxy-Authorization: Basic dTp3cm9uZw==") > 0);
+    assert_int_equal(server_saw(&f->server, "\r\nAuthorization"), 0);
+}
+
 static void *caller(void *context)
 {
     struct fixture *f = context;
@@ -472,6 +513,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sink, setup, teardown),
         cmocka_unit_test_setup_teardown(test_private_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_proxy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_proxy_tunnel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
     };
 

@@ -311,6 +311,81 @@ static void a_lost_referrer_is_not_unsigned(void **state)
     store_free(s);
 }
 
+/* A referrer as a blob alone, as `cosign save` leaves bundles. */
+static struct digest put_unlisted(struct store *s, const char *name, const struct digest *subject)
+{
+    struct buf CLEANUP(buf_clear) text = BUF_INIT(4096);
+    struct digest digest;
+    struct err err = ERR_INIT;
+
+    manifest_text(&text, name, subject);
+    if (store_put_bytes(s, buf_bytes(&text), &digest, soon(), &err) != 0)
+        fail_msg("%s", err_text(&err));
+    return digest;
+}
+
+/* index.json as cosign writes it for one image. */
+static void write_saved(const struct place *p, const struct digest *image, const char *kind)
+{
+    struct buf CLEANUP(buf_clear) text = BUF_INIT(4096);
+    char digest[DIGEST_TEXT_MAX];
+    struct stat st;
+    char path[300];
+
+    digest_format(digest, image);
+    snprintf(path, sizeof(path), "%s/blobs/sha256/%s", p->layout, digest + 7);
+    assert_int_equal(stat(path, &st), 0);
+    buf_addf(&text,
+             "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"" TYPE_OCI_MANIFEST
+             "\",\"digest\":\"%s\",\"size\":%lld,\"annotations\":"
+             "{\"kind\":\"dev.cosignproject.cosign/%s\"}}]}",
+             digest, (long long)st.st_size, kind);
+    write_file(p, "index.json", buf_text(&text));
+}
+
+static void unlisted_referrers_of_a_saved_image(void **state)
+{
+    struct place *p = *state;
+    struct store *s = open_it(p, true);
+    struct digest image = put_image(s, "v1", "one");
+    struct digest other = put_image(s, "v2", "two");
+    struct digest bundle = put_unlisted(s, "a", &image), json, large;
+    struct buf CLEANUP(buf_clear) blob = BUF_INIT(8 * MIB);
+    struct err err = ERR_INIT;
+    char text[DIGEST_TEXT_MAX], name[200];
+
+    /* Only of an image that cosign saved are they looked for. */
+    assert_int_equal(count_referrers(s, &image), 0);
+    write_saved(p, &image, "sigs");
+    assert_int_equal(count_referrers(s, &image), 0);
+    write_saved(p, &other, "image");
+    assert_int_equal(count_referrers(s, &image), 0);
+    write_saved(p, &image, "image");
+    assert_int_equal(count_referrers(s, &image), 1);
+    assert_int_equal(count_referrers(s, &other), 0);
+    put_unlisted(s, "b", &image);
+    put_unlisted(s, "c", &other);
+    assert_int_equal(count_referrers(s, &image), 2);
+    put_referrer(s, "b", &image); /* listed as well: once */
+    assert_int_equal(count_referrers(s, &image), 2);
+    /* Blobs that speak of the image and are no manifests, or too large for one. */
+    digest_format(text, &image);
+    buf_addf(&blob, "{\"subject\":{\"digest\":\"%s\"}}", text);
+    assert_int_equal(store_put_bytes(s, buf_bytes(&blob), &json, soon(), &err), 0);
+    while (blob.len <= MANIFEST_MAX)
+        buf_add_text(&blob, "                                                                ");
+    assert_int_equal(store_put_bytes(s, buf_bytes(&blob), &large, soon(), &err), 0);
+    write_file(p, "blobs/sha256/note", "not a blob");
+    assert_int_equal(count_referrers(s, &image), 2);
+    /* One that is damaged may have been one. */
+    digest_format(text, &bundle);
+    snprintf(name, sizeof(name), "blobs/sha256/%s", text + 7);
+    write_file(p, name, "{}");
+    expect_fetch(s, (struct fetch) { .what = FETCH_REFERRERS, .digest = image, .size = -1 },
+                 ERR_INVALID, "digest");
+    store_free(s);
+}
+
 static void unknown_members_and_order_stay(void **state)
 {
     struct store *s = open_it(*state, true);
@@ -569,6 +644,7 @@ int main(void)
         ROW(referrers_are_listed_once),
         ROW(referrers_are_found_through_an_index),
         ROW(a_lost_referrer_is_not_unsigned),
+        ROW(unlisted_referrers_of_a_saved_image),
         ROW(unknown_members_and_order_stay),
         ROW(tags_move_and_are_sorted),
         ROW(delete_takes_all_names),

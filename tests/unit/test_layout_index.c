@@ -113,6 +113,76 @@ static void good_indexes_are_read(void **state)
     }
 }
 
+/* What `cosign save` writes, by the tag that it would have in a registry. */
+#define HEX(c) c "0000000000000000000000000000000000000000000000000000000000000" c c
+#define KIND(c, kind)                                                                              \
+    "{\"mediaType\":\"" TYPE_OCI_MANIFEST                                                          \
+    "\",\"digest\":\"sha256:" HEX(c) "\",\"size\":2,"                                              \
+                                     "\"annotations\":{\"kind\":\"dev.cosignproject.cosign/" kind  \
+                                     "\"}}"
+#define TAGGED(c, tag)                                                                             \
+    "{\"mediaType\":\"" TYPE_OCI_MANIFEST "\",\"digest\":\"sha256:" HEX(                           \
+        c) "\",\"size\":2,"                                                                        \
+           "\"annotations\":{\"org.opencontainers.image.ref.name\":\"" tag "\"}}"
+#define SIG "sha256-" HEX("1") ".sig"
+#define ATT "sha256-" HEX("1") ".att"
+
+static void what_cosign_saved_has_its_tags(void **state)
+{
+    static const struct {
+        const char *entries;
+        const char *tag;
+        const char *digest; /* found, or NULL: not there */
+        const char *word;   /* or refused so */
+    } rows[] = {
+        { KIND("1", "image") "," KIND("2", "sigs"), SIG, "sha256:" HEX("2"), NULL },
+        { KIND("2", "sigs") "," KIND("1", "imageIndex"), SIG, "sha256:" HEX("2"), NULL },
+        { KIND("1", "image") "," KIND("3", "atts"), ATT, "sha256:" HEX("3"), NULL },
+        { KIND("1", "image") "," KIND("1", "image") "," KIND("2", "sigs"), SIG, "sha256:" HEX("2"),
+          NULL },
+        { KIND("1", "image") "," KIND("2", "sigs") "," KIND("2", "sigs"), SIG, "sha256:" HEX("2"),
+          NULL },
+        /* a name wins: it was written after */
+        { KIND("1", "image") "," KIND("2", "sigs") "," TAGGED("4", SIG), SIG, "sha256:" HEX("4"),
+          NULL },
+        { KIND("1", "image") "," KIND("2", "sigs"), ATT, NULL, NULL },
+        { KIND("1", "image") "," KIND("3", "atts"), SIG, NULL, NULL },
+        { KIND("1", "image") "," KIND("2", "sigs"), "sha256-" HEX("2") ".sig", NULL, NULL },
+        { KIND("1", "image") "," KIND("2", "sigs"), "sha256-" HEX("1"), NULL, NULL },
+        { KIND("1", "image") "," KIND("2", "sigs"), "sha256-" HEX("1") ".sigs", NULL, NULL },
+        { KIND("1", "image") "," KIND("2", "sig"), SIG, NULL, NULL },
+        { KIND("1", "images") "," KIND("2", "sigs"), SIG, NULL, NULL },
+        { KIND("2", "sigs"), SIG, NULL, NULL },
+        /* of two images nobody knows whose it is */
+        { KIND("1", "image") "," KIND("5", "image") "," KIND("2", "sigs"), SIG, NULL, NULL },
+        { KIND("1", "image") "," KIND("2", "sigs") "," KIND("6", "sigs"), SIG, NULL,
+          "two different" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf CLEANUP(buf_clear) text = BUF_INIT(64 * KIB);
+        struct arena CLEANUP(arena_clear) arena = ARENA_INIT(MIB);
+        const struct layout_entry *e;
+        struct layout_index index;
+        struct err err = ERR_INIT;
+        char digest[DIGEST_TEXT_MAX];
+        buf_addf(&text, "{\"schemaVersion\":2,\"manifests\":[%s]}", rows[i].entries);
+        assert_int_equal(layout_index_parse(&index, buf_bytes(&text), &arena, &err), 0);
+        int found = layout_index_find(&e, &index, rows[i].tag, &err);
+        if ((found == 0) != (rows[i].digest != NULL))
+            fail_msg("%zu: %s", i, err_text(&err));
+        if (found == 0) {
+            digest_format(digest, &e->descriptor.digest);
+            assert_string_equal(digest, rows[i].digest);
+            continue;
+        }
+        assert_null(e);
+        assert_int_equal(err.code, rows[i].word == NULL ? ERR_NOT_FOUND : ERR_MALFORMED);
+        assert_non_null(strstr(err_text(&err), rows[i].word == NULL ? "name" : rows[i].word));
+    }
+}
+
 static void too_many_entries(void **state)
 {
     struct buf CLEANUP(buf_clear) text = BUF_INIT(64 * MIB);
@@ -140,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_indexes_are_refused),
         cmocka_unit_test(good_indexes_are_read),
+        cmocka_unit_test(what_cosign_saved_has_its_tags),
         cmocka_unit_test(too_many_entries),
     };
 
