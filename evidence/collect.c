@@ -16,9 +16,19 @@ void evidence_set_clear(struct evidence_set *set)
     for (size_t i = 0; i < set->n; i++)
         buf_clear(&set->items[i].content);
     free(set->items);
+    free(set->unread);
     arena_clear(&set->arena);
     *set = (struct evidence_set)EVIDENCE_SET_INIT;
 }
+
+/* One thing that is being fetched on the way to evidence. */
+struct pending {
+    enum evidence_form form;
+    const char *where;
+    const char *signature;
+    struct json_view annotations;
+    struct digest carrier;
+};
 
 static void incomplete(struct evidence_set *set, const struct err *why, const char *what)
 {
@@ -28,6 +38,30 @@ static void incomplete(struct evidence_set *set, const struct err *why, const ch
     set->incomplete = *why;
     if (what != NULL)
         err_wrap(&set->incomplete, "%s", what);
+}
+
+/* Lost on the way: the set is incomplete, and the piece is told of. */
+static int add_unread(struct evidence_set *set, const struct pending *p, const struct fetch *f,
+                      const struct err *why, struct err *err)
+{
+    void *unread = set->unread;
+
+    incomplete(set, why, p->where);
+    int grown =
+        mem_grow(&unread, &set->cap_unread, set->n_unread, sizeof(*set->unread), SIZE_MAX, err);
+    set->unread = unread;
+    if (grown != 0)
+        return -1;
+    const char *text = arena_text(&set->arena, bytes_text(err_text(why)), err);
+    if (text == NULL)
+        return -1;
+    set->unread[set->n_unread++] = (struct unread) {
+        .why = { reason_of_error(why->code), p->where, text },
+        .carrier = p->carrier,
+        .digest = f->digest,
+        .size = f->size,
+    };
+    return 0;
 }
 
 static int add_reason(struct evidence_set *set, enum reason_code code, const char *where,
@@ -98,14 +132,6 @@ bool referrer_wanted(const struct descriptor *referrer, const struct plan *plan)
     return referrer_fit(referrer, plan) == FIT_WANTED;
 }
 
-/* One thing that is being fetched on the way to evidence. */
-struct pending {
-    enum evidence_form form;
-    const char *where;
-    const char *signature;
-    struct digest carrier;
-};
-
 /* A growing list of fetches, with what each is for. */
 struct wave {
     struct fetch *fetches;
@@ -168,8 +194,7 @@ static int collector_add(struct collector *c, struct wave *w, const struct fetch
 
     if (f->size > c->bytes_left) {
         err_set(&limit, ERR_LIMIT, "more than %zu bytes of evidence", EVIDENCE_BYTES_MAX);
-        incomplete(c->set, &limit, p->where);
-        return 0;
+        return add_unread(c->set, p, f, &limit, err);
     }
     c->bytes_left -= f->size;
     return wave_add(w, f, p, err);
@@ -243,6 +268,13 @@ static size_t statement_max(const struct plan *plan)
     return plan->max_statement > 0 ? plan->max_statement : BUNDLE_STATEMENT_MAX;
 }
 
+static int copy_view(struct json_view *out, struct json_view view, struct arena *arena,
+                     struct err *err)
+{
+    out->kind = view.kind;
+    return arena_bytes(&out->raw, arena, view.raw, err);
+}
+
 static int plan_layer(struct collector *c, const struct tagged *t, enum evidence_form form,
                       size_t i, struct err *err)
 {
@@ -255,7 +287,7 @@ static int plan_layer(struct collector *c, const struct tagged *t, enum evidence
 
     f.max = form == EVIDENCE_SIMPLE_SIGNING ? PAYLOAD_MAX : statement_max(c->plan);
     p.where = arena_printf(arena, err, "%s, layer %zu", t->tag, i + 1);
-    if (p.where == NULL)
+    if (p.where == NULL || copy_view(&p.annotations, layer->annotations, arena, err) != 0)
         return -1;
     if (form == EVIDENCE_SIMPLE_SIGNING) {
         if (annotation_get(&p.signature, layer->annotations, ANNOTATION_SIGNATURE, arena, err) != 0)
@@ -295,6 +327,7 @@ static int add_item(struct evidence_set *set, const struct pending *p, struct fe
         .layout = p->form == EVIDENCE_BUNDLE ? LAYOUT_BUNDLE : LAYOUT_LEGACY,
         .where = p->where,
         .signature = p->signature,
+        .annotations = p->annotations,
         .digest = f->digest,
         .carrier = p->carrier,
         .content = buf_take(&f->body),
@@ -312,10 +345,8 @@ static int plan_bundle(struct collector *c, struct fetch *f, const struct pendin
     struct arena CLEANUP(arena_clear) scratch = ARENA_INIT(MANIFEST_MAX * 2);
 
     if (manifest_parse(&m, buf_bytes(&f->body), f->media_type, &scratch, &why) != 0) {
-        if (why.code == ERR_NOMEM || why.code == ERR_LIMIT) { /* of ours: the piece was not read */
-            incomplete(c->set, &why, p->where);
-            return 0;
-        }
+        if (why.code == ERR_NOMEM || why.code == ERR_LIMIT) /* of ours: the piece was not read */
+            return add_unread(c->set, p, f, &why, err);
         return add_reason(c->set, REASON_MALFORMED, p->where, err_text(&why), err);
     }
     if (m.kind != MANIFEST_IMAGE || m.n != 1 ||
@@ -345,13 +376,10 @@ static int take_fetch(struct collector *c, struct fetch *f, const struct pending
 
     if (f->err.code == ERR_NOT_FOUND) {
         err_set(&lost, ERR_NOT_FOUND, "listed, but gone from the registry");
-        incomplete(c->set, &lost, p->where);
-        return 0;
+        return add_unread(c->set, p, f, &lost, err);
     }
-    if (f->err.code != ERR_NONE) {
-        incomplete(c->set, &f->err, p->where);
-        return 0;
-    }
+    if (f->err.code != ERR_NONE)
+        return add_unread(c->set, p, f, &f->err, err);
     if (f->what == FETCH_MANIFEST)
         return plan_bundle(c, f, p, err);
     return add_item(c->set, p, f, err);
@@ -369,6 +397,25 @@ static int run_wave(struct collector *c, struct wave *w, struct store *store, in
     return 0;
 }
 
+int evidence_fetch(struct evidence_set *set, struct store *store, const struct discovery *found,
+                   const struct evidence_query *query, struct err *err)
+{
+    const struct plan *plan = query->plan;
+    struct collector CLEANUP(collector_clear)
+        c = { .set = set, .digest = query->digest, .plan = plan };
+
+    c.bytes_left = (int64_t)(plan->statements ? 2 * statement_max(plan) : EVIDENCE_BYTES_MAX);
+    if (take_reasons(set, found, err) != 0 || plan_referrers(&c, found, err) != 0 ||
+        (plan->signatures &&
+         plan_tagged(&c, &found->tagged[TAGGED_SIG], EVIDENCE_SIMPLE_SIGNING, err) != 0) ||
+        (plan->statements &&
+         plan_tagged(&c, &found->tagged[TAGGED_ATT], EVIDENCE_ENVELOPE, err) != 0))
+        return -1;
+    if (run_wave(&c, &c.second, store, query->deadline, err) != 0)
+        return -1;
+    return run_wave(&c, &c.third, store, query->deadline, err);
+}
+
 int evidence_collect(struct evidence_set *set, struct store *store, const struct digest *digest,
                      const struct plan *plan, int64_t deadline, struct err *err)
 {
@@ -377,16 +424,10 @@ int evidence_collect(struct evidence_set *set, struct store *store, const struct
         .signatures = plan->signatures,
         .attestations = plan->statements,
     };
+    const struct evidence_query query = { digest, plan, deadline };
     struct discovery CLEANUP(discovery_clear) d = { .complete = false };
-    struct collector CLEANUP(collector_clear) c = { .set = set, .digest = digest, .plan = plan };
 
-    c.bytes_left = (int64_t)(plan->statements ? 2 * statement_max(plan) : EVIDENCE_BYTES_MAX);
-    if (discover(&d, store, digest, &wants, deadline, err) != 0 ||
-        take_reasons(set, &d, err) != 0 || plan_referrers(&c, &d, err) != 0 ||
-        plan_tagged(&c, &d.tagged[TAGGED_SIG], EVIDENCE_SIMPLE_SIGNING, err) != 0 ||
-        plan_tagged(&c, &d.tagged[TAGGED_ATT], EVIDENCE_ENVELOPE, err) != 0)
+    if (discover(&d, store, digest, &wants, deadline, err) != 0)
         return -1;
-    if (run_wave(&c, &c.second, store, deadline, err) != 0)
-        return -1;
-    return run_wave(&c, &c.third, store, deadline, err);
+    return evidence_fetch(set, store, &d, &query, err);
 }

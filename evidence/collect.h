@@ -24,11 +24,20 @@ enum evidence_form {
 struct evidence {
     enum evidence_form form;
     enum evidence_layout layout;
-    const char *where;     /* "sha256-….sig, layer 2" */
-    const char *signature; /* EVIDENCE_SIMPLE_SIGNING, or NULL */
-    struct digest digest;  /* of the content */
-    struct digest carrier; /* what it hangs by: the referrer's manifest, or the layer */
+    const char *where;            /* "sha256-….sig, layer 2" */
+    const char *signature;        /* EVIDENCE_SIMPLE_SIGNING, or NULL */
+    struct json_view annotations; /* of the layer; EVIDENCE_BUNDLE: none */
+    struct digest digest;         /* of the content */
+    struct digest carrier;        /* what it hangs by: the referrer's manifest, or the layer */
     struct buf content;
+};
+
+/** A piece that is there, as far as the list tells, and could not be read. */
+struct unread {
+    struct reason why;
+    struct digest carrier; /* as struct evidence has it */
+    struct digest digest;  /* of what could not be read: the content, or the carrier */
+    int64_t size;          /* as the list tells */
 };
 
 struct evidence_set {
@@ -37,6 +46,9 @@ struct evidence_set {
     size_t n;
     size_t cap;
     struct reason_list reasons;
+    struct unread *unread; /* pieces that make the set incomplete */
+    size_t n_unread;
+    size_t cap_unread;
     bool complete;
     struct err incomplete;
 };
@@ -48,10 +60,25 @@ struct evidence_set {
 
 void evidence_set_clear(struct evidence_set *set);
 
+/** Whose evidence is fetched, which of it, and until when. */
+struct evidence_query {
+    const struct digest *digest;
+    const struct plan *plan;
+    int64_t deadline;
+};
+
+/**
+ * Fetch what a discovery found and the plan needs, added to `set`. Rounds: manifests with legacy
+ * payloads, bundles. Partial failure makes the set incomplete; -1 only with ERR_NOMEM. Nothing in
+ * the set borrows from `found`.
+ */
+int evidence_fetch(struct evidence_set *set, struct store *store, const struct discovery *found,
+                   const struct evidence_query *query, struct err *err) MUST_CHECK;
+
 /**
  * Collect every layout that the plan needs from one place, added to `set` (further places: call
- * again). Rounds: discovery, manifests with legacy payloads, bundles. Partial failure makes the set
- * incomplete; -1 only with ERR_NOMEM.
+ * again): discovery, then evidence_fetch(). Partial failure makes the set incomplete; -1 only with
+ * ERR_NOMEM.
  */
 int evidence_collect(struct evidence_set *set, struct store *store, const struct digest *digest,
                      const struct plan *plan, int64_t deadline, struct err *err) MUST_CHECK;
