@@ -9,18 +9,21 @@ _verify_options()
         --registry-token-file --authfile --registry-cacert --registry-client-cert
         --registry-client-key --timeout -t --log-format --verbose -d --quiet -q'
 
-    printf '%s\n' --help -h --key -k --output -o
+    local judging='--key -k --output -o'
+
+    printf '%s\n' --help -h
     case $1 in
-    '') printf '%s\n' --annotations -a --max-workers $registry ;;
-    attestation) printf '%s\n' --type --check --max-statement-size $registry ;;
-    blob) printf '%s\n' --bundle --signature ;;
-    tree) printf '%s\n' $registry ;;
+    '') printf '%s\n' $judging --annotations -a --max-workers $registry ;;
+    attestation) printf '%s\n' $judging --type --check --max-statement-size $registry ;;
+    blob) printf '%s\n' $judging --bundle --signature ;;
+    tree) printf '%s\n' $judging --max-statement-size $registry ;;
+    download) printf '%s\n' --predicate-type --output-dir --max-statement-size $registry ;;
     esac
 }
 
 _verify()
 {
-    local commands='attestation blob tree'
+    local commands='attestation blob tree download'
     local at=$COMP_CWORD cur previous command='' word
 
     # "--name=value" and "oci:DIR" come as three words.
@@ -40,7 +43,7 @@ _verify()
         mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
         ;;
     --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
-    --type)
+    --type | --predicate-type)
         mapfile -t COMPREPLY < <(compgen -W 'custom slsaprovenance slsaprovenance1 spdx spdxjson
             cyclonedx link vuln openvex' -- "$cur")
         ;;

@@ -28,6 +28,7 @@ _verify()
         'attestation:print the attestations of an image that are verified'
         'blob:verify a file'
         'tree:show what hangs on an image'
+        'download:print what hangs on an image, not verified'
         'help:tell about a command'
     )
 
@@ -55,7 +56,17 @@ _verify()
         ;;
     (tree)
         shift words; ((CURRENT--))
-        _arguments -s $help $key $output $registry ':image:'
+        _arguments -s $help $key $output $registry \
+            '--max-statement-size=[largest bundle or envelope]:size:' \
+            ':image:'
+        ;;
+    (download)
+        shift words; ((CURRENT--))
+        _arguments -s $help $registry \
+            '--predicate-type=[only statements of this type]:type:(custom slsaprovenance slsaprovenance1 spdx spdxjson cyclonedx link vuln openvex)' \
+            '--output-dir=[folder for the files]:folder:_files -/' \
+            '--max-statement-size=[largest bundle or envelope]:size:' \
+            ':kind:(attestation signature bundle)' ':image:'
         ;;
     (help)
         shift words; ((CURRENT--))

@@ -37,16 +37,19 @@ struct printer {
 };
 
 /* The envelope as `cosign verify-attestation` prints it, whichever layout it came from. */
-static void print_envelope(const struct fact *fact)
+static int print_envelope(const struct fact *fact, struct err *err)
 {
     fputs("{\"payload\":\"", stdout);
-    print_base64(stdout, fact->payload);
+    if (print_base64(stdout, fact->payload, err) != 0)
+        return -1;
     fputs("\",\"payloadType\":\"" TYPE_IN_TOTO "\",\"signatures\":[{\"sig\":\"", stdout);
-    print_base64(stdout, fact->signature);
+    if (print_base64(stdout, fact->signature, err) != 0)
+        return -1;
     puts("\"}]}");
+    return 0;
 }
 
-static void print_facts(const struct printer *t, const struct image_result *result)
+static void print_facts(struct printer *t, const struct image_result *result)
 {
     for (size_t i = 0; i < result->facts.n; i++) {
         const struct fact *fact = &result->facts.facts[i];
@@ -54,8 +57,8 @@ static void print_facts(const struct printer *t, const struct image_result *resu
             continue;
         if (t->output == OUTPUT_STATEMENT)
             print_json_line(stdout, fact->statement);
-        else
-            print_envelope(fact);
+        else if (print_envelope(fact, &t->tally.err) != 0)
+            return;
     }
 }
 
@@ -237,7 +240,8 @@ const struct command verify_attestation_command = {
     .name = "attestation",
     .summary = "print the attestations of an image that are verified",
     .usage = "IMAGE... --type TYPE --key KEY [--check POINTER=VALUE]",
-    .details = "TYPE is slsaprovenance, slsaprovenance1, spdx, spdxjson, cyclonedx, link, vuln, "
+    .details = "TYPE is slsaprovenance (or ...02), slsaprovenance1, spdx, spdxjson, cyclonedx, "
+               "link, vuln, "
                "openvex, custom, or a URI.\n"
                "Verified statements go to standard output, one JSON object a line; that there is "
                "none is a failure.\n"

@@ -8,5 +8,6 @@ extern const struct command verify_image_command;       /* verify IMAGE... */
 extern const struct command verify_blob_command;        /* blob.c */
 extern const struct command verify_attestation_command; /* attestation.c */
 extern const struct command verify_tree_command;        /* tree.c */
+extern const struct command verify_download_command;    /* download.c */
 
 #endif

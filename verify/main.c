@@ -8,6 +8,7 @@ int main(int argc, char **argv)
         verify_attestation_command,
         verify_blob_command,
         verify_tree_command,
+        verify_download_command,
         { .name = "manifests", .run = common_not_yet },
         { .name = "audit", .run = common_not_yet },
         { .name = "policy", .run = common_not_yet },
