@@ -8,7 +8,7 @@
 struct legacy_layer {
     const char *suffix; /* ".sig", ".att" */
     const char *media_type;
-    struct bytes content;
+    struct bytes content;          /* nothing: layers are only taken away */
     const char *signature;         /* base64 text; "" on attestation layers */
     const char *predicate_type;    /* of an attestation, else NULL */
     const struct digest *replaces; /* layers that are taken away in the same write */

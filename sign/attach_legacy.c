@@ -68,6 +68,8 @@ static int add_layer(const struct legacy *l, struct jx *layers, struct err *err)
     struct jx *CLEANUP(jx_freep) layer = jx_object();
     struct jx *CLEANUP(jx_freep) annotations = jx_object();
 
+    if (l->layer->content.len == 0)
+        return 0;
     if (layer == NULL || annotations == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (jx_set_text(annotations, ANNOTATION_SIGNATURE, l->layer->signature, err) != 0 ||
@@ -138,18 +140,27 @@ static int read_tag(struct jx **root, struct manifest *m, struct fetch *f, struc
     return jx_parse(root, buf_bytes(&f->body), err);
 }
 
-static bool has_our_layer(const struct legacy *l, const struct jx *root)
+static bool is_ours(const struct legacy *l, const struct jx *layer)
+{
+    const struct jx *signature = jx_get(jx_get(layer, "annotations"), ANNOTATION_SIGNATURE);
+
+    return bytes_is(jx_text(jx_get(layer, "digest")), l->digest) &&
+           bytes_is(jx_text(signature), l->layer->signature);
+}
+
+/* Is the tag as it is to be: our layer there, and none that it replaces? */
+static bool is_settled(const struct legacy *l, const struct jx *root)
 {
     const struct jx *layers = jx_get(root, "layers");
+    bool ours = l->layer->content.len == 0;
 
     for (size_t i = 0; i < jx_size(layers); i++) {
         const struct jx *layer = jx_at(layers, i);
-        const struct jx *signature = jx_get(jx_get(layer, "annotations"), ANNOTATION_SIGNATURE);
-        if (bytes_is(jx_text(jx_get(layer, "digest")), l->digest) &&
-            bytes_is(jx_text(signature), l->layer->signature))
-            return true;
+        ours = ours || is_ours(l, layer);
+        if (is_replaced(l->layer, layer))
+            return false;
     }
-    return false;
+    return ours;
 }
 
 static int put(const struct legacy *l, struct jx *root, struct err *err)
@@ -171,7 +182,8 @@ static int put(const struct legacy *l, struct jx *root, struct err *err)
         return -1;
     struct bytes media_type = jx_text(jx_get(root, "mediaType"));
     snprintf(type, sizeof(type), "%.*s", (int)media_type.len, (const char *)media_type.data);
-    if (store_put_bytes(l->store, l->layer->content, &digest, l->deadline, err) != 0 ||
+    if ((l->layer->content.len > 0 &&
+         store_put_bytes(l->store, l->layer->content, &digest, l->deadline, err) != 0) ||
         store_put_bytes(l->store, buf_bytes(&config), &digest, l->deadline, err) != 0)
         return -1;
     return store_put_manifest(l->store, l->tag, buf_bytes(&body), type, l->deadline, err);
@@ -202,7 +214,7 @@ static int round_trip(const struct legacy *l, int *state, struct err *err)
     if (read_tag(&root, &m, &f, &scratch, err) != 0)
         return -1;
     *state = LEGACY_PRESENT;
-    if (root != NULL && has_our_layer(l, root))
+    if (is_settled(l, root))
         return 0;
     *state = LEGACY_ABSENT;
     if (root == NULL && empty_manifest(&root, err) != 0)

@@ -100,19 +100,18 @@ struct storing {
     const struct resolved *subject;
     enum evidence_layout layout;
     struct bytes signature;
+    bool known;              /* this very statement is there already */
     struct digest *replaced; /* what it takes the place of, with --replace */
     size_t n_replaced;
 };
 
 /* Is the very statement there? What else is there of its type is listed, when it is to be replaced.
  */
-static int compare(bool *known, struct storing *s, const struct existing_list *list,
-                   struct err *err)
+static int compare(struct storing *s, const struct existing_list *list, struct err *err)
 {
     const struct bytes payload = dsse_payload_bytes(&s->run->attestation.payload);
     struct digest hash;
 
-    *known = false;
     if (list->n == 0)
         return 0;
     s->replaced = mem_new(list->n, sizeof(*s->replaced), err);
@@ -122,8 +121,8 @@ static int compare(bool *known, struct storing *s, const struct existing_list *l
         const struct existing *e = &list->items[i];
         if (e->layout != s->layout)
             continue;
-        if (!*known && digest_equal(&e->payload, &hash))
-            *known = true;
+        if (digest_equal(&e->payload, &hash))
+            s->known = true;
         else if (s->run->options->replace)
             s->replaced[s->n_replaced++] = e->carrier;
     }
@@ -146,6 +145,17 @@ static int write_outputs(const struct storing *s, const struct buf *content, str
     return 0;
 }
 
+static int remove_replaced(const struct storing *s, struct err *err)
+{
+    const struct target *t = s->target;
+
+    for (size_t i = 0; i < s->n_replaced; i++)
+        if (store_remove_referrer(t->evidence, &s->subject->digest, &s->replaced[i], t->deadline,
+                                  err) != 0)
+            return err_wrap(err, "stored, but the statement that it replaces is still there");
+    return 0;
+}
+
 /* The new one first: an interrupted run leaves both, never none. */
 static int store_bundle(const struct storing *s, struct bytes bundle, struct err *err)
 {
@@ -154,11 +164,7 @@ static int store_bundle(const struct storing *s, struct bytes bundle, struct err
 
     if (attach_bundle(t->evidence, s->subject, &what, t->deadline, err) != 0)
         return -1;
-    for (size_t i = 0; i < s->n_replaced; i++)
-        if (store_remove_referrer(t->evidence, &s->subject->digest, &s->replaced[i], t->deadline,
-                                  err) != 0)
-            return err_wrap(err, "stored, but the statement that it replaces is still there");
-    return 0;
+    return remove_replaced(s, err);
 }
 
 static int store_legacy(const struct storing *s, struct bytes envelope, struct err *err)
@@ -195,25 +201,32 @@ static int store(const struct storing *s, struct err *err)
                                       : store_bundle(s, buf_bytes(&content), err);
 }
 
+static const char *done_word(const struct storing *s)
+{
+    if (s->known && s->n_replaced == 0)
+        return "already attested by this key";
+    return s->n_replaced > 0 ? "attested, replacing what was there" : "attested";
+}
+
 static int attest_layout(struct storing *s, const struct existing_list *list, struct buf *signature,
                          struct err *err)
 {
-    bool known;
+    int stored = 0;
 
-    if (compare(&known, s, list, err) != 0)
+    if (compare(s, list, err) != 0)
         return -1;
-    const bool done = known && s->n_replaced == 0;
-    if (!done && signature->len == 0 &&
+    if (!s->known && signature->len == 0 &&
         signature_statement(signature, s->run->signer, &s->run->attestation.payload, err) != 0)
         return -1;
     s->signature = buf_bytes(signature);
-    if (!done && store(s, err) != 0)
+    if (!s->known)
+        stored = store(s, err);
+    else if (s->n_replaced > 0)
+        stored =
+            s->layout == LAYOUT_BUNDLE ? remove_replaced(s, err) : store_legacy(s, BYTES_NONE, err);
+    if (stored != 0)
         return -1;
-    target_log(s->target, &s->subject->digest,
-               done                ? "already attested by this key"
-               : s->n_replaced > 0 ? "attested, replacing what was there"
-                                   : "attested",
-               s->layout);
+    target_log(s->target, &s->subject->digest, done_word(s), s->layout);
     return 0;
 }
 

@@ -328,6 +328,10 @@ for layout in bundle legacy; do
     check "$layout, --replace: of other keys none is touched" 0 payload '' -- "$verify" attestation "$ref" --key "$T/stranger.pub" --type openvex
     attest p256 openvex "$T/v3.json" --replace
     assert "$layout, --replace by the same: still one" test "$(statements openvex)" -eq 1
+    attest p256 openvex "$T/v2.json"
+    attest p256 openvex "$T/v3.json" --replace
+    assert "$layout, --replace by one that is there: it alone is left" test "$(statements openvex)" -eq 1
+    check "$layout, --replace by one that is there: it" 0 payload '' -- "$verify" attestation "$ref" --key "$T/p256.pub" --type openvex --check /predicate/version=3
     refuses "$layout, --replace: a complete answer about another type" ours p256 spdx "$ref" wrong-type
     image "index-$layout" "$registry/index/$layout" --index
     attest p256 cyclonedx "$P/cyclonedx.json" --recursive
