@@ -23,7 +23,20 @@
 
 enum what { WHAT_ATTESTATION, WHAT_SIGNATURE, WHAT_BUNDLE, WHATS };
 
-static const char *const what_names[WHATS] = { "attestation", "signature", "bundle" };
+static const char *what_name(enum what what)
+{
+    switch (what) {
+    case WHAT_ATTESTATION:
+        return "attestation";
+    case WHAT_SIGNATURE:
+        return "signature";
+    case WHAT_BUNDLE:
+        return "bundle";
+    case WHATS:
+        break;
+    }
+    return "evidence";
+}
 
 struct options {
     struct common common;
@@ -50,8 +63,8 @@ static void download_clear(struct download *d)
 
 static int what_parse(enum what *out, const char *name, struct err *err)
 {
-    for (size_t i = 0; i < WHATS; i++)
-        if (strcmp(name, what_names[i]) == 0) {
+    for (int i = 0; i < WHATS; i++)
+        if (strcmp(name, what_name((enum what)i)) == 0) {
             *out = (enum what)i;
             return 0;
         }
@@ -267,10 +280,9 @@ static int finish(const struct download *d, const char *image, struct err *err)
     if (d->n > 0)
         return 0;
     if (d->type != NULL)
-        log_error("%s: no %s of predicate type %s hangs on it", image, what_names[d->what],
-                  d->type);
+        log_error("%s: no %s of predicate type %s hangs on it", image, what_name(d->what), d->type);
     else
-        log_error("%s: no %s hangs on it", image, what_names[d->what]);
+        log_error("%s: no %s hangs on it", image, what_name(d->what));
     return 1;
 }
 
