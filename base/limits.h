@@ -80,10 +80,10 @@
 #define IMAGES_MAX 100000 /* images named in one command */
 
 /* Log lines and command lines */
-#define LOG_MESSAGE_MAX 4096    /* of one event, after escaping */
-#define LOG_FIELD_MAX 1024      /* of one field */
-#define LOG_LINE_MAX (64 * KIB) /* one write() */
+#define LOG_MESSAGE_MAX 4096                /* of one event, after escaping */
+#define LOG_FIELD_MAX 1024                  /* of one field */
+#define LOG_LINE_MAX (64 * KIB)             /* one write() */
 #define OPTION_BYTES_MAX ((int64_t)4 << 30) /* a size on a command line */
-#define OPTIONS_MAX 96          /* rows of one option table */
+#define OPTIONS_MAX 96                      /* rows of one option table */
 
 #endif

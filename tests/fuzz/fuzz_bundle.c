@@ -40,7 +40,8 @@ static void again(const struct bundle *b, size_t size)
     need(back.content == b->content && back.material == BUNDLE_PUBLIC_KEY);
     need(bytes_equal(buf_bytes(&back.hint), buf_bytes(&b->hint)));
     need(bytes_equal(buf_bytes(&back.signature), buf_bytes(&b->signature)));
-    need(bytes_equal(dsse_payload_bytes(&back.envelope.payload), dsse_payload_bytes(&b->envelope.payload)));
+    need(bytes_equal(dsse_payload_bytes(&back.envelope.payload),
+                     dsse_payload_bytes(&b->envelope.payload)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
