@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #define TOKEN_BYTES_MAX 1024 /* of one reference token: no format here has a longer name */
+
 int json_pointer_check(struct bytes pointer, struct err *err)
 {
     if (pointer.len > 0 && pointer.data[0] != '/')
