@@ -109,12 +109,15 @@ static int signatures_parse(struct envelope *out, struct json_view list, enum js
 
 static int payload_parse(struct dsse_payload *out, struct json_view payload, struct err *err)
 {
+    struct err why = ERR_INIT;
+
     dsse_payload_begin(out, 0);
-    if (decode(&out->room, payload, "payload", err) == 0)
+    if (decode(&out->room, payload, "payload", &why) == 0)
         return 0;
-    if (err->code == ERR_LIMIT)
-        err_set(err, ERR_LIMIT, "payload: larger than %zu bytes", out->room.max - DSSE_HEAD_MAX);
-    return -1;
+    if (why.code == ERR_LIMIT) /* the room for the head is none of the caller's */
+        return err_set(err, ERR_LIMIT, "payload: larger than %zu bytes",
+                       out->room.max - DSSE_HEAD_MAX);
+    return err_set(err, why.code, "%s", err_text(&why));
 }
 
 static int parse(struct envelope *out, struct json_view view, enum json_rest rest, struct err *err)
