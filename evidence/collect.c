@@ -5,10 +5,12 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "evidence/annotations.h"
 #include "evidence/bundle.h"
 #include "evidence/simple_signing.h"
 #include "evidence/statement.h"
 
+#define TYPE_TOLD_MAX 1024  /* of a predicate type that is kept for a message */
 #define OTHER_TYPES_TOLD 16 /* reasons about statements that nobody asked for */
 
 void evidence_set_clear(struct evidence_set *set)
@@ -27,6 +29,7 @@ struct pending {
     const char *where;
     const char *signature;
     struct json_view annotations;
+    const char *type; /* predicate type that a bundle's manifest tells, or NULL */
     struct digest carrier;
 };
 
@@ -57,6 +60,7 @@ static int add_unread(struct evidence_set *set, const struct pending *p, const s
         return -1;
     set->unread[set->n_unread++] = (struct unread) {
         .why = { reason_of_error(why->code), p->where, text },
+        .type = p->type,
         .carrier = p->carrier,
         .digest = f->digest,
         .size = f->size,
@@ -185,6 +189,20 @@ static int wave_add(struct wave *w, const struct fetch *f, const struct pending 
     return 0;
 }
 
+static size_t statement_max(const struct plan *plan)
+{
+    return plan->max_statement > 0 ? plan->max_statement : BUNDLE_STATEMENT_MAX;
+}
+
+/* Of everything together: two of the largest statements, and never less than what signatures have.
+ */
+static size_t evidence_max(const struct plan *plan)
+{
+    const size_t statements = plan->statements ? 2 * statement_max(plan) : 0;
+
+    return statements > EVIDENCE_BYTES_MAX ? statements : EVIDENCE_BYTES_MAX;
+}
+
 /* Sizes come from lists and are enforced on arrival, so memory is bounded before the first byte is
  * asked for. */
 static int collector_add(struct collector *c, struct wave *w, const struct fetch *f,
@@ -192,10 +210,14 @@ static int collector_add(struct collector *c, struct wave *w, const struct fetch
 {
     struct err limit = ERR_INIT;
 
-    if (f->size > c->bytes_left) {
-        err_set(&limit, ERR_LIMIT, "more than %zu bytes of evidence", EVIDENCE_BYTES_MAX);
+    if (f->max > 0 && f->size > (int64_t)f->max)
+        err_set(&limit, ERR_LIMIT, "%lld bytes, and at most %zu are read", (long long)f->size,
+                f->max);
+    else if (f->size > c->bytes_left)
+        err_set(&limit, ERR_LIMIT, "with it more than %zu bytes of evidence",
+                evidence_max(c->plan));
+    if (limit.code != ERR_NONE)
         return add_unread(c->set, p, f, &limit, err);
-    }
     c->bytes_left -= f->size;
     return wave_add(w, f, p, err);
 }
@@ -261,11 +283,6 @@ static int plan_referrers(struct collector *c, const struct discovery *d, struct
             return -1;
     }
     return 0;
-}
-
-static size_t statement_max(const struct plan *plan)
-{
-    return plan->max_statement > 0 ? plan->max_statement : BUNDLE_STATEMENT_MAX;
 }
 
 static int copy_view(struct json_view *out, struct json_view view, struct arena *arena,
@@ -365,8 +382,14 @@ static int plan_bundle(struct collector *c, struct fetch *f, const struct pendin
                           .digest = m.entries[0].digest,
                           .size = m.entries[0].size,
                           .err = ERR_INIT };
-    blob.max = c->plan->statements ? statement_max(c->plan) : BUNDLE_SIGNATURE_MAX;
-    return collector_add(c, &c->third, &blob, p, err);
+    const bool statement =
+        c->plan->statements && !json_string_is(type, BYTES_LIT(PREDICATE_COSIGN_SIGN));
+    blob.max = statement ? statement_max(c->plan) : BUNDLE_SIGNATURE_MAX;
+    struct pending bundle = *p;
+    if (type.kind == JSON_STRING && type.raw.len <= TYPE_TOLD_MAX &&
+        json_arena_text(&bundle.type, type, "predicate type", &c->set->arena, err) != 0)
+        return -1;
+    return collector_add(c, &c->third, &blob, &bundle, err);
 }
 
 static int take_fetch(struct collector *c, struct fetch *f, const struct pending *p,
@@ -404,7 +427,7 @@ int evidence_fetch(struct evidence_set *set, struct store *store, const struct d
     struct collector CLEANUP(collector_clear)
         c = { .set = set, .digest = query->digest, .plan = plan };
 
-    c.bytes_left = (int64_t)(plan->statements ? 2 * statement_max(plan) : EVIDENCE_BYTES_MAX);
+    c.bytes_left = (int64_t)evidence_max(plan);
     if (take_reasons(set, found, err) != 0 || plan_referrers(&c, found, err) != 0 ||
         (plan->signatures &&
          plan_tagged(&c, &found->tagged[TAGGED_SIG], EVIDENCE_SIMPLE_SIGNING, err) != 0) ||

@@ -35,6 +35,7 @@ struct evidence {
 /** A piece that is there, as far as the list tells, and could not be read. */
 struct unread {
     struct reason why;
+    const char *type;      /* predicate type that a bundle's manifest tells, or NULL */
     struct digest carrier; /* as struct evidence has it */
     struct digest digest;  /* of what could not be read: the content, or the carrier */
     int64_t size;          /* as the list tells */

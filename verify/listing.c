@@ -243,6 +243,9 @@ static int add_referrer(struct place *p, const struct descriptor *r, bool beyond
     if (leaf.where == NULL ||
         annotation_get(&listed, r->annotations, ANNOTATION_BUNDLE_PREDICATE, arena, err) != 0)
         return -1;
+    const struct unread *unread = unread_at(p, leaf.where);
+    if (listed == NULL && unread != NULL)
+        listed = unread->type;
     const char *type = listed != NULL             ? listed
                        : r->artifact_type != NULL ? r->artifact_type
                                                   : r->media_type;
