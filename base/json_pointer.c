@@ -1,5 +1,7 @@
 #include "base/json_pointer.h"
 
+#include <string.h>
+
 #include "base/text.h"
 
 #define TOKEN_BYTES_MAX 1024 /* of one reference token: no format here has a longer name */
@@ -33,13 +35,19 @@ static bool unescape(struct buf *out, struct bytes token)
 
 static struct json_view member(struct json_view object, struct bytes token)
 {
-    struct buf CLEANUP(buf_clear) wanted = BUF_INIT(TOKEN_BYTES_MAX);
+    struct buf CLEANUP(buf_clear) unescaped = BUF_INIT(TOKEN_BYTES_MAX);
+    struct bytes wanted = token;
     struct json_view name, value;
 
-    if (!unescape(&wanted, token))
+    if (token.len > TOKEN_BYTES_MAX)
         return JSON_VIEW_NONE;
+    if (token.len > 0 && memchr(token.data, '~', token.len) != NULL) {
+        if (!unescape(&unescaped, token))
+            return JSON_VIEW_NONE;
+        wanted = buf_bytes(&unescaped);
+    }
     for (struct json_walk walk = json_walk(object); json_next(&walk, &name, &value);)
-        if (json_string_is(name, buf_bytes(&wanted)))
+        if (json_string_is(name, wanted))
             return value;
     return JSON_VIEW_NONE;
 }
@@ -68,6 +76,8 @@ struct json_view json_pointer_get(struct json_view root, struct bytes pointer)
     for (size_t from = 1; from <= pointer.len; from = end + 1) {
         for (end = from; end < pointer.len && pointer.data[end] != '/';)
             end++;
+        if (at.kind != JSON_ARRAY && at.kind != JSON_OBJECT)
+            return JSON_VIEW_NONE;
         struct bytes token = bytes_part(pointer, from, end - from);
         at = at.kind == JSON_ARRAY ? element(at, token) : member(at, token);
     }

@@ -25,6 +25,7 @@
 #define REFERRER_PAGES_MAX 16      /* pages of one referrers list */
 #define REFERRERS_LISTED_MAX 65536 /* descriptors read from all pages before filtering */
 #define TAG_PAGES_MAX 1000
+#define CATALOG_PAGES_MAX 100000 /* of a hundred repositories, as registries give them */
 #define LAYOUT_INDEX_MAX                                                                           \
     (16 * MIB)                   /* index.json of a layout on disk: 65536 entries of 256 bytes     \
                                   */
@@ -45,7 +46,19 @@
     (64 * MIB) /* kept in memory of one image's evidence, statements aside                         \
                 */
 
-#define FACTS_BYTES_MAX (64 * MIB) /* what facts of one digest hold beside their payloads */
+#define JUDGEMENT_BYTES_MAX (1 * MIB) /* texts and tree of one judgement */
+#define FACTS_BYTES_MAX (64 * MIB)    /* what facts of one digest hold beside their payloads */
+
+/* Policy */
+#define POLICY_BYTES_MAX (64 * MIB) /* a compiled policy: its file ends at 1 MiB */
+#define POLICY_FINDINGS_MAX 1000
+#define POLICY_KEYS_MAX 1024 /* different keys of all signers: each may be tried on a signature */
+#define POLICY_NAME_MAX 128  /* of signers, checks and rules: they stand in every message */
+#define POLICY_POINTER_MAX 1024 /* what a reference token can be long */
+#define POLICY_FINDINGS_BYTES_MAX (4 * MIB)
+#define POLICY_TEST_CASES_MAX 1000        /* cases in one file; their names must all differ */
+#define POLICY_TEST_FACTS_MAX 1000        /* facts of one case */
+#define POLICY_TEST_BYTES_MAX (256 * MIB) /* texts and statements of one file of cases */
 
 /* Keys */
 #define KEY_FILE_MAX (64 * KIB)

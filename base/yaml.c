@@ -7,7 +7,13 @@
 #include <string.h>
 #include <yaml.h>
 
-#define PENDING_MAX (YAML_TREE_MAX / sizeof(struct yaml_node)) /* nodes whose parent is open */
+struct yaml_stream {
+    yaml_parser_t parser;
+    const char *name; /* borrowed by yaml_parse(), else `owned` */
+    char *owned;
+    size_t tree_max; /* bytes of one document's nodes */
+    bool failed;
+};
 
 struct yaml_doc {
     struct arena arena;
@@ -20,8 +26,9 @@ struct level {
     size_t first; /* of its children; a mapping's are key, value, key, value ... */
 };
 
+/* One document, or with yaml_parse() all there is. */
 struct reader {
-    yaml_parser_t parser;
+    yaml_parser_t *parser;
     const char *name;
     struct err *err;
     struct yaml_doc *doc;
@@ -35,7 +42,6 @@ struct reader {
 
 static void reader_clear(struct reader *r)
 {
-    yaml_parser_delete(&r->parser);
     free(r->pending);
 }
 
@@ -53,7 +59,7 @@ static int refuse_node(const struct reader *r, const struct yaml_node *node, con
 /* libyaml's texts are constants of its own; none quotes the document. */
 static int parser_failed(const struct reader *r)
 {
-    const yaml_parser_t *p = &r->parser;
+    const yaml_parser_t *p = r->parser;
     const char *why = p->problem != NULL ? p->problem : "not YAML";
 
     if (p->error == YAML_MEMORY_ERROR)
@@ -121,7 +127,8 @@ static int place(struct reader *r, struct yaml_node *node)
     if (key && bytes_is(node->text, "<<"))
         return refuse_node(r, node, "merge keys are not supported");
     void *array = r->pending;
-    int grown = mem_grow(&array, &r->cap, r->len, sizeof(struct yaml_node *), PENDING_MAX, r->err);
+    size_t most = r->doc->arena.max / sizeof(struct yaml_node);
+    int grown = mem_grow(&array, &r->cap, r->len, sizeof(struct yaml_node *), most, r->err);
     r->pending = array;
     if (grown != 0)
         return err_wrap(r->err, "%s", r->name);
@@ -138,7 +145,8 @@ static int on_scalar(struct reader *r, const yaml_event_t *event)
         return err_wrap(r->err, "%s", r->name);
     if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL)
         return refuse(r, event->start_mark, "NUL in a string");
-    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+    node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (node->plain)
         resolve(node);
     return place(r, node);
 }
@@ -276,47 +284,123 @@ static int on_event(struct reader *r, const yaml_event_t *event)
     return 0;
 }
 
-static int read_all(struct reader *r)
+/* Up to the first event of the type `last`, or the stream's end. */
+static int read_until(struct reader *r, yaml_event_type_t last)
 {
     for (;;) {
         yaml_event_t CLEANUP(yaml_event_delete) event = { 0 };
-        if (yaml_parser_parse(&r->parser, &event) != 1)
+        if (yaml_parser_parse(r->parser, &event) != 1)
             return parser_failed(r);
         if (on_event(r, &event) != 0)
             return -1;
-        if (event.type == YAML_STREAM_END_EVENT)
+        if (event.type == last || event.type == YAML_STREAM_END_EVENT ||
+            event.type == YAML_NO_EVENT) /* behind the end there is one after another */
             return 0;
     }
 }
 
-static int read_document(struct yaml_doc *doc, struct bytes text, const char *name, struct err *err)
+static int stream_begin(struct yaml_stream *stream, struct bytes text, const char *name,
+                        struct err *err)
 {
-    struct reader CLEANUP(reader_clear) r = { .name = name, .err = err, .doc = doc };
     static const uint8_t nothing[1];
 
-    if (yaml_parser_initialize(&r.parser) != 1)
+    if (yaml_parser_initialize(&stream->parser) != 1)
         return err_set(err, ERR_NOMEM, "%s: out of memory", name);
-    yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.parser, text.len > 0 ? text.data : nothing, text.len);
-    if (read_all(&r) != 0)
+    yaml_parser_set_encoding(&stream->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&stream->parser, text.len > 0 ? text.data : nothing, text.len);
+    stream->name = name;
+    return 0;
+}
+
+static void stream_end(struct yaml_stream *stream)
+{
+    yaml_parser_delete(&stream->parser);
+    free(stream->owned);
+}
+
+static int fill_document(struct yaml_doc *doc, struct yaml_stream *stream, yaml_event_type_t last,
+                         bool *begun, struct err *err)
+{
+    struct reader CLEANUP(reader_clear)
+        r = { .parser = &stream->parser, .name = stream->name, .err = err, .doc = doc };
+
+    if (read_until(&r, last) != 0)
         return -1;
+    *begun = r.begun;
     if (doc->root != NULL)
         return 0;
     doc->root = node_new(&r, YAML_NULL, (yaml_mark_t) { 0 });
-    return doc->root != NULL ? 0 : err_wrap(err, "%s", name);
+    return doc->root != NULL ? 0 : err_wrap(err, "%s", stream->name);
+}
+
+/* `begun`: the stream had not ended yet. */
+static int read_document(struct yaml_doc **out, struct yaml_stream *stream, yaml_event_type_t last,
+                         bool *begun, struct err *err)
+{
+    *out = NULL;
+    *begun = false;
+    struct yaml_doc *CLEANUP(yaml_freep) doc = mem_new(1, sizeof(*doc), err);
+    if (doc == NULL)
+        return err_wrap(err, "%s", stream->name);
+    doc->arena = (struct arena)ARENA_INIT(stream->tree_max);
+    if (fill_document(doc, stream, last, begun, err) != 0)
+        return -1;
+    *out = STEAL(doc);
+    return 0;
 }
 
 int yaml_parse(struct yaml_doc **out, struct bytes text, const char *name, struct err *err)
 {
+    struct yaml_stream CLEANUP(stream_end) stream = { .tree_max = YAML_TREE_MAX };
+    bool begun;
+
     *out = NULL;
-    struct yaml_doc *CLEANUP(yaml_freep) doc = mem_new(1, sizeof(*doc), err);
-    if (doc == NULL)
-        return err_wrap(err, "%s", name);
-    doc->arena = (struct arena)ARENA_INIT(YAML_TREE_MAX);
-    if (read_document(doc, text, name, err) != 0)
+    if (stream_begin(&stream, text, name, err) != 0)
         return -1;
-    *out = STEAL(doc);
+    return read_document(out, &stream, YAML_STREAM_END_EVENT, &begun, err);
+}
+
+int yaml_stream_open(struct yaml_stream **out, struct bytes text, const char *name, size_t tree_max,
+                     struct err *err)
+{
+    *out = NULL;
+    struct yaml_stream *CLEANUP(yaml_stream_freep) stream = mem_new(1, sizeof(*stream), err);
+    if (stream == NULL)
+        return err_wrap(err, "%s", name);
+    stream->tree_max = tree_max;
+    stream->owned = mem_text(bytes_text(name), err);
+    if (stream->owned == NULL)
+        return err_wrap(err, "%s", name);
+    if (stream_begin(stream, text, stream->owned, err) != 0)
+        return -1;
+    *out = STEAL(stream);
     return 0;
+}
+
+int yaml_stream_next(struct yaml_doc **out, struct yaml_stream *stream, struct err *err)
+{
+    struct yaml_doc *CLEANUP(yaml_freep) doc = NULL;
+    bool begun;
+
+    *out = NULL;
+    if (stream->failed)
+        return err_set(err, ERR_INTERNAL, "%s: read on after an error", stream->name);
+    if (read_document(&doc, stream, YAML_DOCUMENT_END_EVENT, &begun, err) != 0) {
+        stream->failed = true;
+        return -1;
+    }
+    if (begun)
+        *out = STEAL(doc);
+    return 0;
+}
+
+void yaml_stream_freep(struct yaml_stream **stream)
+{
+    if (*stream == NULL)
+        return;
+    stream_end(*stream);
+    free(*stream);
+    *stream = NULL;
 }
 
 const struct yaml_node *yaml_root(const struct yaml_doc *doc)

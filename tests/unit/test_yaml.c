@@ -217,6 +217,88 @@ static void repeat(struct buf *out, size_t n, const char *text)
         buf_add_text(out, text);
 }
 
+struct stream_row {
+    const char *name;  /* the text */
+    const char *roots; /* the scalar of each document, or its kind; then the error, if any */
+};
+
+static const struct stream_row streams[] = {
+    { "", "" },
+    { "# nothing\n", "" },
+    { "---\n", "null@2 " },
+    { "a\n", "a@1 " },
+    { "a\n---\nb\n", "a@1 b@3 " },
+    { "---\na\n---\n# none\n---\n- b\n", "a@2 null@5 list@6 " },
+    { "a\n...\n---\n{b: c}\n...\n", "a@1 map@4 " },
+    { "--- a\n--- |\n  ---\n  b\n", "a@1 ---\nb\n@2 " },
+    { "a\n---\n[b\n", "a@1 p:4:1: did not find expected ',' or ']'" },
+    { "a\n---\n*b\n---\nc\n", "a@1 p:3:1: aliases are not supported" },
+    { "a\n---\n- &b c\n", "a@1 p:3:3: anchors are not supported" },
+    { "a: 1\n---\na: 1\na: 2\n", "map@1 p:4:1: a duplicate key" },
+    { "a\n...\n%YAML 1.1\n---\nb\n", "a@1 p:3:1: directives are not supported" },
+};
+
+static void show_root(struct buf *out, const struct yaml_node *root)
+{
+    if (root->kind == YAML_MAPPING || root->kind == YAML_SEQUENCE)
+        buf_add_text(out, root->kind == YAML_MAPPING ? "map" : "list");
+    else if (root->kind == YAML_NULL)
+        buf_add_text(out, "null");
+    else
+        buf_add_bytes(out, root->text);
+    buf_addf(out, "@%d ", root->line);
+}
+
+static void test_stream(void **state)
+{
+    const struct stream_row *row = *state;
+    struct yaml_stream *CLEANUP(yaml_stream_freep) stream = NULL;
+    struct buf CLEANUP(buf_clear) got = BUF_INIT(TEXT_MAX);
+    struct err err = ERR_INIT;
+    char name[] = "p";
+
+    EXPECT_OK(yaml_stream_open(&stream, bytes_text(row->name), name, YAML_TREE_MAX, &err), &err);
+    name[0] = 'q'; /* it is copied */
+    for (;;) {
+        struct yaml_doc *CLEANUP(yaml_freep) doc = NULL;
+        int r = yaml_stream_next(&doc, stream, &err);
+        assert_int_equal(r, err.code == ERR_NONE ? 0 : -1);
+        if (doc == NULL)
+            break;
+        show_root(&got, yaml_root(doc));
+    }
+    buf_add_text(&got, err_text(&err));
+    EXPECT_BUF(&got, row->roots);
+    struct yaml_doc *CLEANUP(yaml_freep) after = NULL;
+    if (err.code != ERR_NONE) {
+        err_reset(&err);
+        EXPECT_ERR(yaml_stream_next(&after, stream, &err), &err, ERR_INTERNAL, "after an error");
+    } else {
+        EXPECT_OK(yaml_stream_next(&after, stream, &err), &err);
+    }
+    assert_null(after);
+}
+
+/* The ceiling is of each document, not of the stream. */
+static void test_stream_trees_are_limited(void **state)
+{
+    static const char text[] = "[a, b, c, d]\n---\n[a, b, c, d]\n---\n[a, b, c, d, e, f, g, h]\n";
+    struct yaml_stream *CLEANUP(yaml_stream_freep) stream = NULL;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    EXPECT_OK(yaml_stream_open(&stream, BYTES_LIT(text), "p", 8 * sizeof(struct yaml_node), &err),
+              &err);
+    for (int i = 0; i < 3; i++) {
+        struct yaml_doc *CLEANUP(yaml_freep) doc = NULL;
+        int r = yaml_stream_next(&doc, stream, &err);
+        if (i < 2)
+            EXPECT_OK(r, &err);
+        else
+            EXPECT_ERR(r, &err, ERR_LIMIT, "p");
+    }
+}
+
 static void test_depth_is_limited(void **state)
 {
     static const struct {
@@ -296,11 +378,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty_documents_are_null),
         cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_stream_trees_are_limited),
         cmocka_unit_test(test_depth_is_limited),
         cmocka_unit_test(test_bombs_are_refused_at_once),
         cmocka_unit_test(test_tree_is_limited),
         cmocka_unit_test(test_many_keys),
     };
-    int failed = RUN_ROWS(scalars, test_scalar) + RUN_ROWS(bad, test_bad);
+    int failed =
+        RUN_ROWS(scalars, test_scalar) + RUN_ROWS(bad, test_bad) + RUN_ROWS(streams, test_stream);
     return failed + cmocka_run_group_tests_name("yaml", tests, NULL, NULL) != 0;
 }
