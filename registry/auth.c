@@ -145,7 +145,10 @@ static int scope_of(struct buf *out, const struct endpoint *e, const struct call
 {
     struct buf CLEANUP(buf_clear) plain = BUF_INIT(2 * KIB);
 
-    buf_addf(&plain, "repository:%s:%s", e->repository, actions);
+    if (e->repository[0] == '\0')
+        buf_addf(&plain, "registry:catalog:%s", actions);
+    else
+        buf_addf(&plain, "repository:%s:%s", e->repository, actions);
     if (c->from != NULL)
         buf_addf(&plain, " repository:%s:pull", c->from);
     if (buf_check(&plain, "scope", err) != 0)

@@ -61,10 +61,11 @@ static int identify(struct endpoint *e, struct err *err)
 static int find_credential(struct endpoint *e, struct err *err)
 {
     struct registries *r = e->registries;
-    int found = e->elsewhere
-                    ? credentials_find_elsewhere(&e->credential, r->credentials, e->host,
-                                                 e->repository, err)
-                    : credentials_find(&e->credential, r->credentials, e->host, e->repository, err);
+    const char *repository = e->repository[0] != '\0' ? e->repository : NULL;
+    int found =
+        e->elsewhere
+            ? credentials_find_elsewhere(&e->credential, r->credentials, e->host, repository, err)
+            : credentials_find(&e->credential, r->credentials, e->host, repository, err);
 
     if (found != 0)
         return -1;
@@ -94,7 +95,8 @@ int endpoint_url(struct buf *out, struct endpoint *e, const char *path, struct e
 
     if (registries_scheme(&scheme, e->registries, e->wire, err) != 0)
         return -1;
-    buf_addf(out, "%s://%s/v2/%s/%s", scheme, e->wire, e->repository, path);
+    buf_addf(out, "%s://%s/v2/%s%s%s", scheme, e->wire, e->repository,
+             e->repository[0] != '\0' ? "/" : "", path);
     return buf_check(out, "URL", err);
 }
 
@@ -311,12 +313,13 @@ static const char *hint(const struct call *c, long status)
 int call_error(const struct call *c, const struct endpoint *e, const char *what, struct err *err)
 {
     struct buf CLEANUP(buf_clear) reason = BUF_INIT(4 * KIB);
+    const char *slash = e->repository[0] != '\0' ? "/" : "";
 
     if (c->http.err.code != ERR_NONE) {
         err_set(err, c->http.err.code, "%s", err_text(&c->http.err));
-        return err_wrap(err, "%s/%s: %s", e->host, e->repository, what);
+        return err_wrap(err, "%s%s%s: %s", e->host, slash, e->repository, what);
     }
     add_reason(&reason, buf_bytes(&c->http.response_body));
-    return err_set(err, code_of(c->http.status), "%s/%s: %s: HTTP %ld%s%s", e->host, e->repository,
-                   what, c->http.status, buf_text(&reason), hint(c, c->http.status));
+    return err_set(err, code_of(c->http.status), "%s%s%s: %s: HTTP %ld%s%s", e->host, slash,
+                   e->repository, what, c->http.status, buf_text(&reason), hint(c, c->http.status));
 }

@@ -10,8 +10,8 @@ struct endpoint {
     struct registries *registries;
     char *host;       /* as in references: whose credentials are used */
     const char *wire; /* the host to connect to */
-    char *repository;
-    bool elsewhere; /* not named on the command line */
+    char *repository; /* "": the registry itself, for its catalogue */
+    bool elsewhere;   /* not named on the command line */
 
     pthread_mutex_t lock;
     bool credential_known;
@@ -24,7 +24,8 @@ int endpoint_init(struct endpoint *e, struct registries *r, const char *host,
 void endpoint_clear(struct endpoint *e);
 int endpoint_credential(const struct credential **out, struct endpoint *e,
                         struct err *err) MUST_CHECK;
-/** "https://host/v2/repository/" + path, appended. Settles http or https. */
+/** "https://host/v2/repository/" + path (of the registry itself "https://host/v2/" + path),
+ * appended. Settles http or https. */
 int endpoint_url(struct buf *out, struct endpoint *e, const char *path, struct err *err) MUST_CHECK;
 
 #define CALL_HEADERS_MAX 6

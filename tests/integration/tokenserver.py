@@ -44,7 +44,7 @@ def granted(scopes, user):
         name, _, actions = rest.rpartition(":")
         allowed = actions.split(",") if user else ["pull"] if name.startswith("public/") else []
         allowed = [action for action in allowed if action in actions.split(",")]
-        if kind == "repository" and allowed:
+        if (kind == "repository" or (kind, name) == ("registry", "catalog")) and allowed:
             access.append({"type": kind, "name": name, "actions": allowed})
     return access
 
