@@ -61,27 +61,29 @@ static void checking_and_judging(void **state)
     const struct reference image = { .host = NULL };
     const struct digest digest = vector_digest();
     const enum verdict right = row->other == NULL ? VERDICT_ALLOW : VERDICT_DENY;
+    const struct question question = { .image = &image };
     struct selection selection;
 
     make_set(&set, row->piece);
     key = load_key(row->other == NULL ? VECTOR_KEY : row->other);
     const struct public_key *const keys[] = { key };
     assert_int_equal(policy_for_keys(&policy, keys, 1, NULL, 0, NULL), 0);
-    policy_select(&selection, policy, &image);
+    policy_select(&selection, policy, &question);
     for (long n = 1;; n++) {
         struct fact_set CLEANUP(fact_set_clear) facts;
-        struct judgement judgement;
+        struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
+        const struct evidence_found found = { .index = &facts };
         struct err err = ERR_INIT;
         assert_true(n < ALLOCATIONS_MAX);
         inject_arm(n);
         int status = evidence_check(&facts, &set, keys, 1, &digest, &err);
-        policy_judge(&judgement, selection.rule, &facts);
+        policy_judge(&judgement, policy, &selection, &question, &found);
         bool fired = inject_disarm();
         if (status != 0) {
             assert_true(fired);
             expect_short_of_memory(&err, n);
             assert_int_equal(judgement.verdict, VERDICT_UNKNOWN);
-        } else {
+        } else if (!fired || judgement.verdict != VERDICT_UNKNOWN) { /* judging needs memory too */
             assert_int_equal(judgement.verdict, right);
         }
         if (!fired)

@@ -33,12 +33,14 @@ static void judge(const struct fact_set *facts, const struct public_key *key)
 {
     CLEANUP(policy_freep) struct policy *policy = NULL;
     const struct reference image = { .host = NULL };
+    const struct question question = { .image = &image };
+    const struct evidence_found found = { .index = facts };
+    CLEANUP(judgement_clear) struct judgement judgement = JUDGEMENT_INIT;
     struct selection selection;
-    struct judgement judgement;
 
     need(policy_for_keys(&policy, &key, 1, NULL, 0, NULL) == 0);
-    policy_select(&selection, policy, &image);
-    policy_judge(&judgement, selection.rule, facts);
+    policy_select(&selection, policy, &question);
+    policy_judge(&judgement, policy, &selection, &question, &found);
     need(judgement.verdict == VERDICT_DENY && judgement.proof == NULL);
     need(judgement.reason != REASON_NONE && !reason_is_unknown(judgement.reason));
     need(memchr(judgement.text, '\0', sizeof(judgement.text)) != NULL && judgement.text[0] != '\0');

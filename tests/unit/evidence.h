@@ -181,13 +181,15 @@ static inline enum verdict verdict_of(const struct fact_set *facts, const struct
 {
     struct policy *CLEANUP(policy_freep) policy = NULL;
     const struct reference image = { .host = NULL };
+    const struct question question = { .image = &image };
+    const struct evidence_found found = { .index = facts };
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
     struct selection selection;
-    struct judgement judgement;
     struct err err = ERR_INIT;
 
     EXPECT_OK(policy_for_keys(&policy, &key, 1, NULL, 0, &err), &err);
-    policy_select(&selection, policy, &image);
-    policy_judge(&judgement, selection.rule, facts);
+    policy_select(&selection, policy, &question);
+    policy_judge(&judgement, policy, &selection, &question, &found);
     return judgement.verdict;
 }
 

@@ -17,7 +17,7 @@ static const struct annotation env_test[] = { { "env", "test" } };
 static const struct annotation empty_value[] = { { "env", "" } };
 
 static const uint8_t ours[2][KEY_FINGERPRINT_SIZE] = { { 1 }, { 2 } };
-static const struct policy_signer signer = { "release", ours, 2 };
+static const struct policy_signer signer = { .name = "release", .fingerprints = ours, .n = 2 };
 
 static struct fact fact_of(enum fact_kind kind, uint8_t fingerprint,
                            const struct annotation *annotations, size_t n)
@@ -27,9 +27,33 @@ static struct fact fact_of(enum fact_kind kind, uint8_t fingerprint,
         .fingerprint = { fingerprint },
         .annotations = annotations,
         .n_annotations = n,
+        .algorithm = "ecdsa-p256",
         .predicate_type = kind == FACT_STATEMENT ? "https://slsa.dev/provenance/v1" : NULL,
         .where = "the piece",
     };
+}
+
+/* A rule judged by the facts of the image's own digest. */
+static void judge_rule(struct judgement *out, const struct policy_rule *rule,
+                       const struct fact_set *facts)
+{
+    const struct policy policy = { .name = "p", .rules = rule, .n_rules = 1, .serial = -1 };
+    const struct reference image = { .host = NULL };
+    const struct question question = { .image = &image };
+    const struct evidence_found found = { .index = facts };
+    struct selection selection;
+
+    policy_select(&selection, &policy, &question);
+    policy_judge(out, &policy, &selection, &question, &found);
+}
+
+static bool fits(const struct requirement *leaf, const struct fact *fact)
+{
+    const struct policy policy = { .name = "p" };
+    const struct reference image = { .host = NULL };
+    const struct question question = { .image = &image };
+
+    return requirement_fits(leaf, &policy, &question, fact);
 }
 
 enum { COMPLETE, INCOMPLETE };
@@ -99,21 +123,21 @@ static void three_values(void **state)
                             .complete = row->complete == COMPLETE,
                             .incomplete = ERR_INIT };
     const struct policy_rule rule = {
-        "r", { .signer = &signer, .annotations = row->wanted, .n_annotations = row->n_wanted }
+        .name = "r",
+        .require = { .signer = &signer, .annotations = row->wanted, .n_annotations = row->n_wanted }
     };
-    struct judgement judgement;
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
 
-    memset(&judgement, 0xff, sizeof(judgement));
     if (row->complete == INCOMPLETE)
         err_set(&set.incomplete, ERR_RATE_LIMITED, "slow down");
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_int_equal(judgement.verdict, row->verdict);
     assert_string_equal(reason_name(judgement.reason), reason_name(row->reason));
     assert_non_null(strstr(judgement.text, row->word));
     assert_int_equal(judgement.verdict == VERDICT_ALLOW, judgement.reason == REASON_NONE);
     assert_int_equal(judgement.verdict == VERDICT_ALLOW, judgement.text[0] == '\0');
     assert_ptr_equal(judgement.proof, row->verdict == VERDICT_ALLOW ? &fact : NULL);
-    assert_int_equal(requirement_fits(&rule.require, &fact),
+    assert_int_equal(fits(&rule.require, &fact),
                      row->verdict == VERDICT_ALLOW && row->fingerprint != 0);
 }
 
@@ -122,12 +146,17 @@ static void three_values(void **state)
     "{\"predicate\":{\"id\":\"b\",\"n\":1.0,\"t\":true,\"z\":null,\"o\":{},\"a\":[\"x\"],\"/"      \
     "\":\"s\"}}"
 
+/* A --check. */
+struct demand {
+    const char *at, *is;
+};
+
 static const struct attested_row {
     const char *name;
     enum fact_kind kind;
     uint8_t fingerprint;
     const char *type;
-    struct check check; /* .at NULL: none */
+    struct demand check; /* .at NULL: none */
     enum verdict verdict;
     enum reason_code reason;
     const char *word;
@@ -142,7 +171,7 @@ static const struct attested_row {
       { 0 },
       VERDICT_DENY,
       REASON_UNSIGNED,
-      "no attestation was found" },
+      "no attestation by release was found" },
     { "of another type",
       STM,
       1,
@@ -175,7 +204,7 @@ static const struct attested_row {
       { "/predicate/id", "c" },
       VERDICT_DENY,
       REASON_CHECK_FAILED,
-      "at /predicate/id stands \"b\", not c" },
+      "at /predicate/id stands \"b\", wanted: is c" },
     { "longer string",
       STM,
       1,
@@ -286,29 +315,33 @@ static void attested(void **state)
     const struct attested_row *row = *state;
     struct fact fact = fact_of(row->kind, row->fingerprint, NULL, 0);
     struct fact_set set = { .facts = &fact, .n = 1, .complete = true, .incomplete = ERR_INIT };
-    struct policy_rule rule = { "r",
-                                { .kind = FACT_STATEMENT,
-                                  .signer = &signer,
-                                  .predicate_type = SLSA,
-                                  .checks = &row->check,
-                                  .n_checks = row->check.at != NULL } };
-    struct judgement judgement;
+    const struct literal literal = { .kind = JSON_ABSENT, .text = row->check.is };
+    const struct check line = { .at = row->check.at, .literals = &literal, .n = 1 };
+    const struct policy_check check = { .name = "c",
+                                        .type = SLSA,
+                                        .statements = CHECK_ANY,
+                                        .lines = &line,
+                                        .n = row->check.at != NULL };
+    struct policy_rule rule = {
+        .name = "r", .require = { .kind = REQUIRE_ATTESTED, .signer = &signer, .check = &check }
+    };
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
     struct err err = ERR_INIT;
 
     fact.predicate_type = row->type;
     EXPECT_OK(json_scan(&fact.statement, BYTES_LIT(BODY), &err), &err);
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_int_equal(judgement.verdict, row->verdict);
     assert_string_equal(reason_name(judgement.reason), reason_name(row->reason));
     assert_non_null(strstr(judgement.text, row->word));
     set.complete = false;
     err_set(&set.incomplete, ERR_RATE_LIMITED, "slow down");
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_int_equal(judgement.verdict,
                      row->verdict == VERDICT_ALLOW ? VERDICT_ALLOW : VERDICT_UNKNOWN);
-    rule.require.kind = FACT_SIGNATURE; /* a statement never is one, whatever it says */
+    rule.require.kind = REQUIRE_SIGNED; /* a statement never is one, whatever it says */
     set.complete = true;
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     if (row->kind == FACT_STATEMENT)
         assert_int_equal(judgement.verdict, VERDICT_DENY);
 }
@@ -318,12 +351,12 @@ static void texts_are_escaped(void **state)
 {
     struct fact fact = fact_of(FACT_STATEMENT, 1, NULL, 0);
     const struct fact_set set = { .facts = &fact, .n = 1, .complete = true };
-    const struct policy_rule rule = { "r", { .signer = &signer } };
-    struct judgement judgement;
+    const struct policy_rule rule = { .name = "r", .require = { .signer = &signer } };
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
 
     (void)state;
     fact.predicate_type = "a\x1b[31m\nb";
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_non_null(strstr(judgement.text, "(a\\x1b[31m\\x0ab)"));
     assert_null(strchr(judgement.text, '\n'));
 }
@@ -338,12 +371,12 @@ static void facts_are_not_added_up(void **state)
     };
     const struct fact_set set = { .facts = facts, .n = ARRAY_LEN(facts), .complete = true };
     const struct policy_rule rule = {
-        "r", { .signer = &signer, .annotations = env_prod, .n_annotations = 1 }
+        .name = "r", .require = { .signer = &signer, .annotations = env_prod, .n_annotations = 1 }
     };
-    struct judgement judgement;
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
 
     (void)state;
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_int_equal(judgement.verdict, VERDICT_DENY);
     assert_int_equal(judgement.reason, REASON_WRONG_ANNOTATION);
 }
@@ -353,23 +386,23 @@ static void whole_fingerprint_counts(void **state)
 {
     struct fact fact = fact_of(FACT_SIGNATURE, 1, NULL, 0);
     const struct fact_set set = { .facts = &fact, .n = 1, .complete = true };
-    const struct policy_rule rule = { "r", { .signer = &signer } };
-    struct judgement judgement;
+    const struct policy_rule rule = { .name = "r", .require = { .signer = &signer } };
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
 
     (void)state;
     fact.fingerprint[KEY_FINGERPRINT_SIZE - 1] ^= 1;
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_int_equal(judgement.verdict, VERDICT_DENY);
 }
 
 static void signer_without_keys_fits_nothing(void **state)
 {
-    static const struct policy_signer nobody = { "nobody", NULL, 0 };
+    static const struct policy_signer nobody = { .name = "nobody" };
     const struct fact fact = fact_of(FACT_SIGNATURE, 0, NULL, 0);
     const struct requirement require = { .signer = &nobody };
 
     (void)state;
-    assert_false(requirement_fits(&require, &fact));
+    assert_false(fits(&require, &fact));
 }
 
 static void first_fact_that_fits_is_the_proof(void **state)
@@ -380,11 +413,11 @@ static void first_fact_that_fits_is_the_proof(void **state)
         fact_of(FACT_SIGNATURE, 1, NULL, 0),
     };
     const struct fact_set set = { .facts = facts, .n = ARRAY_LEN(facts), .complete = true };
-    const struct policy_rule rule = { "r", { .signer = &signer } };
-    struct judgement judgement;
+    const struct policy_rule rule = { .name = "r", .require = { .signer = &signer } };
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
 
     (void)state;
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_int_equal(judgement.verdict, VERDICT_ALLOW);
     assert_ptr_equal(judgement.proof, &facts[1]);
 }
@@ -440,12 +473,12 @@ static void most_useful_reason(void **state)
     const struct fact_set set = { .reasons = { reasons, row->n, 3 },
                                   .pieces = row->n,
                                   .complete = true };
-    const struct policy_rule rule = { "r", { .signer = &signer } };
-    struct judgement judgement;
+    const struct policy_rule rule = { .name = "r", .require = { .signer = &signer } };
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
 
     for (size_t i = 0; i < row->n; i++)
         reasons[i] = (struct reason) { row->codes[i], "where", texts[i] };
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_int_equal(judgement.verdict, VERDICT_DENY);
     assert_string_equal(reason_name(judgement.reason), reason_name(row->told));
     assert_non_null(strstr(judgement.text, row->word));
@@ -470,10 +503,10 @@ static void zero_is_deny(void **state)
 static void text_is_bounded(void **state)
 {
     struct buf CLEANUP(buf_clear) shown = BUF_INIT(4 * JUDGEMENT_TEXT_MAX);
-    struct judgement judgement;
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
     struct reason reason = { .code = REASON_WRONG_SIGNER };
     const struct fact_set set = { .reasons = { &reason, 1, 1 }, .pieces = 1, .complete = true };
-    const struct policy_rule rule = { "r", { .signer = &signer } };
+    const struct policy_rule rule = { .name = "r", .require = { .signer = &signer } };
 
     (void)state;
     for (size_t n = JUDGEMENT_TEXT_MAX - 100; n <= 2 * JUDGEMENT_TEXT_MAX; n++) {
@@ -481,7 +514,7 @@ static void text_is_bounded(void **state)
         for (size_t i = 0; i < n; i++)
             buf_add_char(&shown, 'x');
         reason.where = reason.text = buf_text(&shown);
-        policy_judge(&judgement, &rule, &set);
+        judge_rule(&judgement, &rule, &set);
         assert_true(memchr(judgement.text, '\0', sizeof(judgement.text)) != NULL);
         assert_int_equal(judgement.verdict, VERDICT_DENY);
     }
@@ -494,26 +527,25 @@ static void claims_are_escaped(void **state)
     struct fact fact = fact_of(FACT_SIGNATURE, 1, hostile, 1);
     const struct fact_set set = { .facts = &fact, .n = 1, .complete = true };
     const struct policy_rule rule = {
-        "r", { .signer = &signer, .annotations = env_prod, .n_annotations = 1 }
+        .name = "r", .require = { .signer = &signer, .annotations = env_prod, .n_annotations = 1 }
     };
-    struct judgement judgement;
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
 
     (void)state;
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_null(strchr(judgement.text, '\x1b'));
     assert_non_null(strstr(judgement.text, "\\x1b[2Jprod"));
 }
 
 static void an_error_is_unknown(void **state)
 {
-    struct judgement judgement;
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
 
     (void)state;
     for (unsigned code = 0; code < ERR_CODES; code++) {
         struct err err = ERR_INIT;
         if (code != ERR_NONE)
             err_set(&err, (enum err_code)code, "it failed");
-        memset(&judgement, 0xff, sizeof(judgement));
         judgement_unknown(&judgement, &err);
         assert_int_equal(judgement.verdict, VERDICT_UNKNOWN);
         assert_true(reason_is_unknown(judgement.reason));
@@ -526,12 +558,12 @@ static void an_error_is_unknown(void **state)
 static void fresh_facts_are_unknown(void **state)
 {
     struct fact_set CLEANUP(fact_set_clear) set;
-    const struct policy_rule rule = { "r", { .signer = &signer } };
-    struct judgement judgement;
+    const struct policy_rule rule = { .name = "r", .require = { .signer = &signer } };
+    struct judgement CLEANUP(judgement_clear) judgement = JUDGEMENT_INIT;
 
     (void)state;
     fact_set_init(&set);
-    policy_judge(&judgement, &rule, &set);
+    judge_rule(&judgement, &rule, &set);
     assert_int_equal(judgement.verdict, VERDICT_UNKNOWN);
 }
 
@@ -542,6 +574,7 @@ static void number_of_keys(void **state)
     struct public_key *CLEANUP(public_key_freep) key = NULL;
     const struct public_key *keys[KEYS_MAX + 1];
     const struct reference image = { .host = NULL };
+    const struct question question = { .image = &image };
     struct err err = ERR_INIT;
 
     (void)state;
@@ -553,7 +586,7 @@ static void number_of_keys(void **state)
         struct policy *CLEANUP(policy_freep) policy = NULL;
         struct selection selection;
         EXPECT_OK(policy_for_keys(&policy, keys, fine[i], NULL, 0, &err), &err);
-        policy_select(&selection, policy, &image);
+        policy_select(&selection, policy, &question);
         assert_true(selection.plan.signatures);
         assert_false(selection.plan.statements);
         assert_int_equal(selection.rule->require.signer->n, fine[i]);
@@ -575,6 +608,7 @@ static void any_of_the_keys(void **state)
     struct public_key *keys[3] = { NULL };
     struct policy *CLEANUP(policy_freep) policy = NULL;
     const struct reference image = { .host = NULL };
+    const struct question question = { .image = &image };
     struct selection selection;
     struct err err = ERR_INIT;
 
@@ -584,13 +618,13 @@ static void any_of_the_keys(void **state)
     EXPECT_OK(
         policy_for_keys(&policy, (const struct public_key *const *)keys, 2, env_prod, 2, &err),
         &err);
-    policy_select(&selection, policy, &image);
+    policy_select(&selection, policy, &question);
     for (size_t i = 0; i < 3; i++) {
         struct fact fact = fact_of(FACT_SIGNATURE, 0, env_prod, 2);
         memcpy(fact.fingerprint, public_key_fingerprint(keys[i]), KEY_FINGERPRINT_SIZE);
-        assert_int_equal(requirement_fits(&selection.rule->require, &fact), i < 2);
+        assert_int_equal(fits(&selection.rule->require, &fact), i < 2);
         fact.n_annotations = 1;
-        assert_false(requirement_fits(&selection.rule->require, &fact));
+        assert_false(fits(&selection.rule->require, &fact));
         public_key_free(keys[i]);
     }
 }
