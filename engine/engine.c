@@ -1,13 +1,31 @@
 #include "engine/engine.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "engine/places.h"
+#include "engine/platforms.h"
 #include "evidence/check.h"
 
 void image_result_clear(struct image_result *result)
 {
+    judgement_clear(&result->judgement);
     fact_set_clear(&result->facts);
+    if (result->platforms != NULL)
+        platforms_clear(result->platforms);
+    free(result->platforms);
     *result = (struct image_result) { .resolved = false };
+}
+
+int image_questions(struct image_question **out, const struct reference *images, size_t n,
+                    const char *namespace, struct err *err)
+{
+    *out = mem_new(n, sizeof(**out), err);
+    if (*out == NULL)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        (*out)[i] = (struct image_question) { &images[i], namespace };
+    return 0;
 }
 
 /* One collection over several places. */
@@ -59,41 +77,89 @@ static int check_exists(struct store *store, const struct digest *digest, int64_
     return -1;
 }
 
-static int judge(struct image_result *out, const struct engine_options *engine,
-                 const struct reference *image, struct err *err)
+/* The digest that is judged: named, or what the tag names now. */
+static int resolve(struct image_result *out, const struct engine_options *engine,
+                   struct store *store, int64_t deadline, struct err *err)
 {
-    struct selection selection;
-    struct store *CLEANUP(store_freep) store = NULL;
+    const struct reference *image = out->asked->reference;
+    const struct digest *found =
+        engine->found != NULL ? engine->found(engine->found_context, out->asked) : NULL;
     struct resolved resolved = { .size = -1 };
-    const int64_t deadline = clock_deadline(engine->timeout_ms);
 
-    policy_select(&selection, engine->policy, image);
-    selection.plan.max_statement = engine->max_statement;
-    if (store_open(&store, engine->registries, image, STORE_READ, err) != 0)
-        return -1;
-    out->digest = image->digest;
-    if (!image->has_digest) {
+    out->digest = found != NULL ? *found : image->digest;
+    if (!image->has_digest && found == NULL) {
         if (store_resolve(&resolved, NULL, store, image, deadline, err) != 0)
             return -1;
         out->digest = resolved.digest;
     }
     out->resolved = true;
-    const struct fact_query query = { engine, &out->digest, &selection.plan, deadline };
-    if (engine_facts(&out->facts, store, &query, err) != 0)
+    return 0;
+}
+
+/* Evidence of the platforms that could not be had makes what needs it unknown, nothing else. */
+static int find_platforms(struct image_result *out, struct evidence_found *found,
+                          struct store *store, const struct fact_query *query, struct err *err)
+{
+    out->platforms = mem_new(1, sizeof(*out->platforms), err);
+    if (out->platforms == NULL)
         return -1;
-    policy_judge(&out->judgement, selection.rule, &out->facts);
-    if (out->judgement.verdict == VERDICT_DENY && image->has_digest)
+    if (platforms_gather(out->platforms, store, query, &found->platforms_lost) != 0)
+        return 0;
+    found->platforms = out->platforms->facts;
+    found->n_platforms = out->platforms->n;
+    found->platforms_known = true;
+    return 0;
+}
+
+static int find(struct image_result *out, struct evidence_found *found, struct store *store,
+                const struct fact_query *query, struct err *err)
+{
+    if (out->selection.index) {
+        if (engine_facts(&out->facts, store, query, err) != 0)
+            return -1;
+        found->index = &out->facts;
+    }
+    return out->selection.platforms ? find_platforms(out, found, store, query, err) : 0;
+}
+
+static int judge(struct image_result *out, const struct engine_options *engine,
+                 const struct question *question, struct err *err)
+{
+    struct store *CLEANUP(store_freep) store = NULL;
+    struct evidence_found found = { .platforms_lost = ERR_INIT };
+    const int64_t deadline = clock_deadline(engine->timeout_ms);
+    const struct fact_query query = { engine, &out->digest, &out->selection.plan, deadline };
+
+    if (out->selection.selected != SELECTED_RULE) {
+        policy_judge(&out->judgement, engine->policy, &out->selection, question, &found);
+        return 0;
+    }
+    if (store_open(&store, engine->registries, question->image, STORE_READ, err) != 0 ||
+        resolve(out, engine, store, deadline, err) != 0 ||
+        find(out, &found, store, &query, err) != 0)
+        return -1;
+    policy_judge(&out->judgement, engine->policy, &out->selection, question, &found);
+    if (out->judgement.verdict == VERDICT_DENY && question->image->has_digest)
         return check_exists(store, &out->digest, deadline, err);
     return 0;
 }
 
 void engine_judge(struct image_result *out, const struct engine_options *engine,
-                  const struct reference *image)
+                  const struct image_question *image)
 {
+    const int64_t began = clock_millis();
     struct err err = ERR_INIT;
 
-    *out = (struct image_result) { .reference = image };
+    *out = (struct image_result) { .asked = image,
+                                   .now = clock_seconds(),
+                                   .judgement = JUDGEMENT_INIT };
     fact_set_init(&out->facts);
-    if (judge(out, engine, image, &err) != 0)
+    const struct question question = { image->reference, image->namespace, out->now };
+    policy_select(&out->selection, engine->policy, &question);
+    out->selection.plan.max_statement = engine->max_statement;
+    out->judgement.mode = out->selection.mode;
+    out->judgement.rule = out->selection.rule;
+    if (judge(out, engine, &question, &err) != 0)
         judgement_unknown(&out->judgement, &err);
+    out->took_ms = clock_millis() - began;
 }

@@ -9,6 +9,9 @@
  * workers.
  */
 
+struct platforms; /* platforms.h */
+struct image_question;
+
 struct engine_options {
     const struct policy *policy;
     struct registries *registries;
@@ -17,30 +20,65 @@ struct engine_options {
     int64_t timeout_ms;   /* of one image */
     int workers;          /* 0: a default for the number of images */
     size_t max_statement; /* bytes of one bundle or envelope with a statement; 0: the default */
+    /* What an image's tag was found to name already (engine_resolve_all), or NULL: it is asked for.
+     * Any thread. NULL: nothing was. */
+    const struct digest *(*found)(void *context, const struct image_question *image);
+    void *found_context;
 };
+
+/** An image to be judged. */
+struct image_question {
+    const struct reference *reference;
+    const char *namespace; /* NULL: none */
+};
+
+/** Questions about these images, all in one namespace (NULL: none). free() them. */
+int image_questions(struct image_question **out, const struct reference *images, size_t n,
+                    const char *namespace, struct err *err) MUST_CHECK;
 
 /** What was found out about one image. */
 struct image_result {
-    const struct reference *reference; /* as asked, normalised */
+    const struct image_question *asked;
     bool resolved;
     struct digest digest; /* what was judged, when resolved */
+    int64_t now;          /* the judging time, seconds */
+    int64_t took_ms;
+    struct selection selection; /* which rule, before anything was looked up */
     struct judgement judgement;
-    struct fact_set facts;
+    struct fact_set facts;       /* of the digest itself */
+    struct platforms *platforms; /* of each platform, where the rule asks for them; else NULL */
 };
 void image_result_clear(struct image_result *result);
 
-/** Judge one image. Whatever goes wrong is in the judgement: there is no other outcome.
- * Thread-safe. */
+/** Judge one image. Whatever goes wrong is in the judgement: there is no other outcome. What no
+ * rule demands anything of is not looked up. Thread-safe. */
 void engine_judge(struct image_result *out, const struct engine_options *engine,
-                  const struct reference *image);
+                  const struct image_question *image);
 
 /**
  * Judge many. `done` is called once for each, in the order of `images`, by one thread at a time.
  * -1 with ERR_NOMEM (no worker could be started).
  */
-int engine_judge_all(const struct engine_options *engine, const struct reference *images, size_t n,
-                     void (*done)(void *context, const struct image_result *result), void *context,
-                     struct err *err) MUST_CHECK;
+int engine_judge_all(const struct engine_options *engine, const struct image_question *images,
+                     size_t n, void (*done)(void *context, const struct image_result *result),
+                     void *context, struct err *err) MUST_CHECK;
+
+/** What an image names, found out before it is judged. */
+struct image_digest {
+    const struct policy_rule
+        *rule; /* whose demands are looked up; NULL: judged without a look-up */
+    bool known;
+    struct digest digest; /* when known */
+    struct err err;       /* why a tag's is not known */
+    int64_t took_ms;
+};
+
+/**
+ * For each image the rule that judges it, and the digest that is judged: named, or asked for. What
+ * no rule demands anything of is not asked for. -1 with ERR_NOMEM (no worker could be started).
+ */
+int engine_resolve_all(struct image_digest *out, const struct engine_options *engine,
+                       const struct image_question *images, size_t n, struct err *err) MUST_CHECK;
 
 /** Whose evidence is looked for, which of it, and until when. */
 struct fact_query {

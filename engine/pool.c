@@ -2,9 +2,8 @@
 #include <stdlib.h>
 
 #include "engine/engine.h"
+#include "engine/workers.h"
 
-#define WORKERS_DEFAULT 16 /* requests are waited for, not computed: more than the processors */
-#define WORKERS_MAX 256
 #define WINDOW 256 /* results that may wait for an earlier one: bounds memory */
 
 struct slot {
@@ -16,7 +15,7 @@ struct slot {
  */
 struct pool {
     const struct engine_options *engine;
-    const struct reference *images;
+    const struct image_question *images;
     size_t n;
     void (*done)(void *context, const struct image_result *result);
     void *context;
@@ -75,31 +74,7 @@ static void *work(void *context)
     return NULL;
 }
 
-static size_t worker_count(const struct engine_options *engine, size_t n)
-{
-    size_t workers = engine->workers > 0 ? (size_t)engine->workers : WORKERS_DEFAULT;
-
-    if (workers > WORKERS_MAX)
-        workers = WORKERS_MAX;
-    return workers < n ? workers : n;
-}
-
-/* As many workers as can be had; one is enough. */
-static int run_workers(struct pool *pool, size_t wanted, struct err *err)
-{
-    pthread_t threads[WORKERS_MAX];
-    size_t started = 0;
-
-    while (started < wanted && pthread_create(&threads[started], NULL, work, pool) == 0)
-        started++;
-    if (started == 0)
-        return err_set(err, ERR_NOMEM, "no worker thread could be started");
-    for (size_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
-    return 0;
-}
-
-static void judge_one(const struct engine_options *engine, const struct reference *image,
+static void judge_one(const struct engine_options *engine, const struct image_question *image,
                       void (*done)(void *context, const struct image_result *result), void *context)
 {
     struct image_result CLEANUP(image_result_clear) result;
@@ -108,9 +83,9 @@ static void judge_one(const struct engine_options *engine, const struct referenc
     done(context, &result);
 }
 
-int engine_judge_all(const struct engine_options *engine, const struct reference *images, size_t n,
-                     void (*done)(void *context, const struct image_result *result), void *context,
-                     struct err *err)
+int engine_judge_all(const struct engine_options *engine, const struct image_question *images,
+                     size_t n, void (*done)(void *context, const struct image_result *result),
+                     void *context, struct err *err)
 {
     struct pool pool = {
         .engine = engine, .images = images, .n = n, .done = done, .context = context
@@ -128,7 +103,7 @@ int engine_judge_all(const struct engine_options *engine, const struct reference
         return -1;
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.room, NULL);
-    int ran = run_workers(&pool, worker_count(engine, n), err);
+    int ran = workers_run(workers_count(engine->workers, n), work, &pool, err);
     pthread_cond_destroy(&pool.room);
     pthread_mutex_destroy(&pool.lock);
     free(pool.slots);

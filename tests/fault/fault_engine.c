@@ -160,7 +160,8 @@ static enum verdict judge(struct world *w, const char *tag, enum reason_code *re
     struct reference CLEANUP(reference_clear) image;
 
     parse_image(&image, w, tag);
-    engine_judge(&result, &w->engine, &image);
+    const struct image_question question = { &image, NULL };
+    engine_judge(&result, &w->engine, &question);
     if (result.judgement.verdict == VERDICT_UNKNOWN)
         print_error("%s: %s\n", tag, result.judgement.text);
     *reason = result.judgement.reason;
@@ -177,7 +178,8 @@ static void judge_short_of_memory(struct world *w, const char *tag, enum verdict
         struct image_result CLEANUP(image_result_clear) result;
         assert_true(n < ALLOCATIONS_MAX);
         inject_arm(n);
-        engine_judge(&result, &w->engine, &image);
+        const struct image_question question = { &image, NULL };
+        engine_judge(&result, &w->engine, &question);
         bool fired = inject_disarm();
         if (!fired || result.judgement.verdict != VERDICT_UNKNOWN)
             assert_int_equal(result.judgement.verdict, right);
@@ -256,7 +258,8 @@ static void judge_copy(struct world *w, int status)
     struct reference CLEANUP(reference_clear) image;
 
     parse_image(&image, w, "v1");
-    engine_judge(&result, &w->engine, &image);
+    const struct image_question question = { &image, NULL };
+    engine_judge(&result, &w->engine, &question);
     if (status == 0 || result.judgement.verdict != VERDICT_UNKNOWN)
         assert_int_equal(result.judgement.verdict, VERDICT_ALLOW);
 }

@@ -198,12 +198,13 @@ static void expect_judged(struct world *w, const char *layout, const char *rest,
     struct image_result CLEANUP(image_result_clear) result;
 
     parse_ref(&ref, w, layout, rest);
-    engine_judge(&result, &w->engine, &ref);
+    const struct image_question question = { &ref, NULL };
+    engine_judge(&result, &w->engine, &question);
     if (result.judgement.verdict != verdict ||
         strcmp(reason_name(result.judgement.reason), reason) != 0)
         fail_msg("%s%s: %s, %s: %s", layout, rest, verdict_name(result.judgement.verdict),
                  reason_name(result.judgement.reason), result.judgement.text);
-    assert_ptr_equal(result.reference, &ref);
+    assert_ptr_equal(result.asked->reference, &ref);
     assert_int_equal(result.judgement.proof != NULL, verdict == VERDICT_ALLOW);
     assert_int_equal(result.judgement.text[0] == '\0', verdict == VERDICT_ALLOW);
 }
@@ -255,7 +256,8 @@ static void digest_beats_tag(void **state)
     parse_ref(&ref, w, "main", ":signed");
     ref.digest = put_image(store, "plain");
     ref.has_digest = true;
-    engine_judge(&result, &w->engine, &ref);
+    const struct image_question question = { &ref, NULL };
+    engine_judge(&result, &w->engine, &question);
     assert_int_equal(result.judgement.verdict, VERDICT_DENY);
     assert_true(result.resolved);
     assert_true(digest_equal(&result.digest, &ref.digest));
@@ -338,7 +340,8 @@ static void registry_that_cannot_be_reached(void **state)
 
     engine.timeout_ms = 200;
     EXPECT_OK(reference_parse(&ref, BYTES_LIT("127.0.0.1:1/a:b"), &err), &err);
-    engine_judge(&result, &engine, &ref);
+    const struct image_question question = { &ref, NULL };
+    engine_judge(&result, &engine, &question);
     assert_int_equal(result.judgement.verdict, VERDICT_UNKNOWN);
     assert_true(reason_is_unknown(result.judgement.reason));
     assert_false(result.resolved);
@@ -371,7 +374,7 @@ static void take_result(void *context, const struct image_result *result)
 
     if (atomic_exchange(&h->busy, true))
         h->wrong++;
-    if (result->reference != &h->images[h->n] ||
+    if (result->asked->reference != &h->images[h->n] ||
         result->judgement.verdict != kinds[h->n % ARRAY_LEN(kinds)].verdict)
         h->wrong++;
     if (h->n < h->slow)
@@ -394,7 +397,10 @@ static void judge_many(struct world *w, size_t n, int workers, size_t slow)
     for (size_t i = 0; i < n; i++)
         parse_ref(&images[i], w, kinds[i % ARRAY_LEN(kinds)].layout,
                   kinds[i % ARRAY_LEN(kinds)].rest);
-    EXPECT_OK(engine_judge_all(&engine, images, n, take_result, &handed, &err), &err);
+    struct image_question *questions = NULL;
+    EXPECT_OK(image_questions(&questions, images, n > 0 ? n : 1, NULL, &err), &err);
+    EXPECT_OK(engine_judge_all(&engine, questions, n, take_result, &handed, &err), &err);
+    free(questions);
     assert_int_equal(handed.n, n);
     assert_int_equal(handed.wrong, 0);
     for (size_t i = 0; i < n; i++)
@@ -427,7 +433,8 @@ static void result_is_cleared(void **state)
     struct image_result result;
 
     parse_ref(&ref, w, "main", ":signed");
-    engine_judge(&result, &w->engine, &ref);
+    const struct image_question question = { &ref, NULL };
+    engine_judge(&result, &w->engine, &question);
     assert_int_equal(result.facts.n, 1);
     image_result_clear(&result);
     assert_int_equal(result.judgement.verdict, VERDICT_DENY);
