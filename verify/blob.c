@@ -17,7 +17,7 @@ struct blob_options {
 };
 
 /* What was found out about a blob. */
-struct finding {
+struct outcome {
     enum verdict verdict;
     enum reason_code reason;
     const char *text;
@@ -25,9 +25,9 @@ struct finding {
     enum signature_scheme scheme;
 };
 
-static int refuse(struct finding *f, enum reason_code reason, const char *text)
+static int refuse(struct outcome *f, enum reason_code reason, const char *text)
 {
-    *f = (struct finding) { .verdict = VERDICT_DENY, .reason = reason, .text = text };
+    *f = (struct outcome) { .verdict = VERDICT_DENY, .reason = reason, .text = text };
     return 0;
 }
 
@@ -45,7 +45,7 @@ struct blob_keys {
     size_t n;
 };
 
-static int check_signature(struct finding *f, const struct blob_keys *keys, struct bytes content,
+static int check_signature(struct outcome *f, const struct blob_keys *keys, struct bytes content,
                            struct bytes signature, struct err *err)
 {
     struct err why = ERR_INIT;
@@ -66,7 +66,7 @@ static int check_signature(struct finding *f, const struct blob_keys *keys, stru
                   "the signature is not one of this file by a key asked for");
 }
 
-static int check_bundle(struct finding *f, const struct blob_options *o,
+static int check_bundle(struct outcome *f, const struct blob_options *o,
                         const struct blob_keys *keys, struct bytes content, struct err *err)
 {
     struct buf CLEANUP(buf_clear) json = BUF_INIT(BUNDLE_STATEMENT_MAX);
@@ -93,7 +93,7 @@ static int check_bundle(struct finding *f, const struct blob_options *o,
     return check_signature(f, keys, content, buf_bytes(&bundle.signature), err);
 }
 
-static int check_bare(struct finding *f, const struct blob_options *o, const struct blob_keys *keys,
+static int check_bare(struct outcome *f, const struct blob_options *o, const struct blob_keys *keys,
                       struct bytes content, struct err *err)
 {
     struct buf CLEANUP(buf_clear) signature = BUF_INIT(SIGNATURE_BYTES_MAX);
@@ -103,7 +103,7 @@ static int check_bare(struct finding *f, const struct blob_options *o, const str
     return check_signature(f, keys, content, buf_bytes(&signature), err);
 }
 
-static void print_finding(const struct finding *f, const struct blob_options *o, const char *path,
+static void print_finding(const struct outcome *f, const struct blob_options *o, const char *path,
                           enum report_format format)
 {
     struct buf CLEANUP(buf_clear) line = BUF_INIT(64 * KIB);
@@ -129,7 +129,7 @@ static int verify_blob(const struct blob_options *o, const char *path, struct er
 {
     struct file_map CLEANUP(file_unmap) file = { .mapped = NULL };
     struct blob_keys keys = { .n = 0 };
-    struct finding f = { .verdict = VERDICT_DENY };
+    struct outcome f = { .verdict = VERDICT_DENY };
     enum report_format format;
 
     if (report_format_parse(&format, o->output, err) != 0)

@@ -1,147 +1,39 @@
 #include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/limits.h"
-#include "base/log.h"
-#include "engine/common.h"
-#include "engine/places.h"
 #include "verify/commands.h"
-#include "verify/report.h"
+#include "verify/run.h"
 
-/* verify IMAGE... --key K: judge images by a rule that is made of the command line. */
-
-#define REPORT_LINE_MAX (4 * MIB)
-#define PROGRESS_AFTER_MS 2000
-#define PROGRESS_EVERY_MS 200
-
-struct options {
-    struct common common;
-    struct option_list keys;
-    struct option_list annotations;
-    const char *output;
-    int64_t workers;
-    bool check_claims;
-    bool ignore_log;
-};
-
-/* Results as they come, in order. */
-struct progress {
-    struct report report;
-    struct tally tally;
-    size_t n;
-    int64_t started, shown;
-};
-
-static void show_progress(struct progress *t)
-{
-    const int64_t now = clock_millis();
-
-    if (t->n < 2 || now - t->started < PROGRESS_AFTER_MS || now - t->shown < PROGRESS_EVERY_MS ||
-        !isatty(2))
-        return;
-    t->shown = now;
-    fprintf(stderr, "\r%zu of %zu images%s", t->tally.done, t->n,
-            t->tally.done == t->n ? "\n" : "");
-}
-
-static void on_result(void *context, const struct image_result *result)
-{
-    struct progress *t = context;
-    struct buf CLEANUP(buf_clear) line = BUF_INIT(REPORT_LINE_MAX);
-
-    tally_count(&t->tally, result->judgement.verdict);
-    if (report_image(&line, &t->report, result, &t->tally.err) == 0)
-        fputs(buf_text(&line), stdout);
-    show_progress(t);
-}
+/* verify IMAGE...: judge images by a policy, or by a rule that is made of keys. */
 
 struct inputs {
-    struct arena arena;
     struct reference *images;
     size_t n;
-    struct public_key **keys;
-    size_t n_keys;
-    struct policy *policy;
+    struct image_question *questions;
 };
 
 static void inputs_clear(struct inputs *in)
 {
+    free(in->questions);
     common_images_free(in->images, in->n);
-    common_public_keys_free(in->keys, in->n_keys);
-    policy_free(in->policy);
-    arena_clear(&in->arena);
 }
 
-static int inputs_read(struct inputs *in, struct options *o, int argc, char **argv, struct err *err)
+static int verify(struct run_options *o, int argc, char **argv, struct err *err)
 {
-    struct annotation *annotations;
-    size_t n;
+    struct inputs CLEANUP(inputs_clear) in = { .n = 0 };
+    struct run CLEANUP(run_clear) run = { .file = { .findings = POLICY_FINDINGS_INIT } };
 
-    if (places_check(err) != 0 ||
-        common_annotations(&annotations, &n, &o->annotations, &in->arena, err) != 0 ||
-        common_images(&in->images, &in->n, argc, argv, err) != 0 ||
-        common_public_keys(&in->keys, &in->n_keys, &o->keys, err) != 0)
+    if (common_images(&in.images, &in.n, argc, argv, err) != 0 || run_start(&run, o, err) != 0 ||
+        image_questions(&in.questions, in.images, in.n, o->namespace, err) != 0)
         return -1;
-    return policy_for_keys(&in->policy, (const struct public_key *const *)in->keys, in->n_keys,
-                           annotations, n, err);
-}
-
-static int verify(struct options *o, int argc, char **argv, struct err *err)
-{
-    struct inputs CLEANUP(inputs_clear) in = { .arena = ARENA_INIT(MIB) };
-    struct progress progress = { .tally = TALLY_INIT, .started = clock_millis() };
-    struct selection selection;
-
-    if (report_format_parse(&progress.report.format, o->output, err) != 0)
-        return -1;
-    if (!o->check_claims)
-        return err_set(err, ERR_USAGE,
-                       "--check-claims=false: a signature of another image proves nothing");
-    if (!o->ignore_log)
-        return err_set(
-            err, ERR_USAGE,
-            "transparency logs are not supported yet: a key alone is asked for its word");
-    if (inputs_read(&in, o, argc, argv, err) != 0 || common_start(&o->common, "verify", err) != 0)
-        return -1;
-    policy_select(&selection, in.policy, &in.images[0]);
-    progress.n = in.n;
-    progress.report.rule = selection.rule;
-    progress.report.key_names = o->keys.values;
-    progress.report.keys = (const struct public_key *const *)in.keys;
-    progress.report.n_keys = in.n_keys;
-    const struct engine_options engine = {
-        .policy = in.policy,
-        .registries = o->common.registries,
-        .keys = (const struct public_key *const *)in.keys,
-        .n_keys = in.n_keys,
-        .timeout_ms = o->common.timeout_ms,
-        .workers = (int)o->workers,
-    };
-    if (engine_judge_all(&engine, in.images, in.n, on_result, &progress, err) != 0)
-        return -1;
-    return tally_exit(&progress.tally, err);
+    return run_images(&run, in.questions, NULL, in.n, err);
 }
 
 static int run_verify(int argc, char **argv, struct err *err)
 {
-    struct options o = { .common = COMMON_INIT, .check_claims = true, .ignore_log = true };
-    const struct option table[] = {
-        { "key", 'k', OPTION_LIST, &o.keys, "KEY",
-          "public key: file, - (standard input) or env://NAME; of several any one counts" },
-        { "annotations", 'a', OPTION_LIST, &o.annotations, "NAME=VALUE",
-          "what a signature must claim; may be repeated" },
-        { "output", 'o', OPTION_TEXT, &o.output, "FORMAT", "text (default) or json" },
-        { "max-workers", 0, OPTION_NUMBER, &o.workers, "N", "images judged at once (default 16)" },
-        { "check-claims", 0, OPTION_FLAG, &o.check_claims, NULL, NULL },
-        { "insecure-ignore-tlog", 0, OPTION_FLAG, &o.ignore_log, NULL, NULL },
-        { "private-infrastructure", 0, OPTION_FLAG, &o.ignore_log, NULL, NULL },
-        { "policy", 0, OPTION_REFUSED, NULL, "FILE",
-          "policy files are not supported yet: use --key" },
-        COMMON_OPTIONS(&o.common),
-        KEYLESS_OPTIONS,
-        { 0 },
-    };
+    struct run_options o = RUN_OPTIONS_INIT;
+    const struct option table[] = { RUN_OPTIONS(&o), { 0 } };
     int first;
     bool help;
 
@@ -158,11 +50,11 @@ static int run_verify(int argc, char **argv, struct err *err)
 const struct command verify_image_command = {
     .name = "",
     .summary = "judge images",
-    .usage = "IMAGE... --key KEY",
+    .usage = "IMAGE... (--policy FILE [--namespace NAME] | --key KEY)",
     .details = "IMAGE is a registry reference or oci:DIR[:TAG|@DIGEST]. Every layout of signatures "
                "is looked for.\n"
-               "Exit status: 0 every image is allowed, 1 one is denied, 2 the command line or a "
-               "key is wrong, 3 it could\n"
-               "not be found out.",
+               "Exit status: 0 every image is allowed, 1 one is denied, 2 the command line, the "
+               "policy or a key is\n"
+               "wrong, 3 it could not be found out.",
     .run = run_verify,
 };

@@ -4,15 +4,9 @@
 int main(int argc, char **argv)
 {
     const struct command commands[] = {
-        verify_image_command,
-        verify_attestation_command,
-        verify_blob_command,
-        verify_tree_command,
-        verify_download_command,
-        { .name = "manifests", .run = common_not_yet },
-        { .name = "audit", .run = common_not_yet },
-        { .name = "policy", .run = common_not_yet },
-        { 0 },
+        verify_image_command, verify_attestation_command, verify_blob_command,
+        verify_tree_command,  verify_download_command,    verify_manifests_command,
+        verify_audit_command, verify_policy_command,      { 0 },
     };
 
     return common_main(argc, argv, "verify", "verify judges images by what vouches for them.",

@@ -13,14 +13,25 @@ int report_format_parse(enum report_format *out, const char *name, struct err *e
     *out = REPORT_JSON;
     if (strcmp(name, "json") == 0)
         return 0;
-    return err_set(err, ERR_USAGE, "--output: '%s' is neither text nor json", name);
+    *out = REPORT_SARIF;
+    if (strcmp(name, "sarif") == 0)
+        return 0;
+    return err_set(err, ERR_USAGE, "--output: '%s' is none of text, json, sarif", name);
 }
 
-void tally_count(struct tally *tally, enum verdict verdict)
+void tally_count(struct tally *tally, const struct judgement *judgement)
 {
+    const bool soft = judgement->mode != MODE_ENFORCE && !tally->strict;
+
     tally->done++;
-    tally->denied += verdict == VERDICT_DENY;
-    tally->unknown += verdict == VERDICT_UNKNOWN;
+    if (judgement->verdict == VERDICT_ALLOW)
+        return;
+    if (soft)
+        tally->softened++;
+    else if (judgement->verdict == VERDICT_DENY)
+        tally->denied++;
+    else
+        tally->unknown++;
 }
 
 int tally_exit(const struct tally *tally, struct err *err)
@@ -45,13 +56,12 @@ const char *report_key_name(const struct report *report, const struct fact *fact
     return "a key";
 }
 
-/* "host/repo:tag" as asked, and the digest that was judged */
-static void add_name(struct buf *out, const struct image_result *result)
+void report_name(struct buf *out, const struct image_result *result)
 {
     char digest[DIGEST_TEXT_MAX];
 
-    reference_format(out, result->reference);
-    if (!result->resolved || result->reference->has_digest)
+    reference_format(out, result->asked->reference);
+    if (!result->resolved || result->asked->reference->has_digest)
         return;
     digest_format(digest, &result->digest);
     buf_addf(out, "@%s", digest);
@@ -72,20 +82,129 @@ static void text_allowed(struct buf *out, const struct report *report, const str
         buf_add_text(out, "; when it was signed is not proven");
 }
 
-static void report_text(struct buf *out, const struct report *report,
+static const char *verdict_word(enum verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_ALLOW:
+        return "allowed";
+    case VERDICT_UNKNOWN:
+        return "unknown";
+    case VERDICT_DENY:
+        return "denied";
+    }
+    return "denied";
+}
+
+static void text_of_key(struct buf *out, const struct report *report,
                         const struct image_result *result)
 {
     const struct judgement *j = &result->judgement;
 
     buf_add_text(out, "image ");
-    add_name(out, result);
-    if (j->verdict == VERDICT_ALLOW) {
+    report_name(out, result);
+    if (j->verdict == VERDICT_ALLOW)
         text_allowed(out, report, j->proof);
-    } else {
-        buf_addf(out, " %s: %s: %s", j->verdict == VERDICT_UNKNOWN ? "unknown" : "denied",
-                 reason_name(j->reason), j->text);
-    }
+    else
+        buf_addf(out, " %s: %s: %s", verdict_word(j->verdict), reason_name(j->reason), j->text);
     buf_add_char(out, '\n');
+}
+
+/* --- With a policy --- */
+
+void report_policy_name(struct buf *out, const struct policy *policy)
+{
+    buf_add_text(out, policy->name);
+    if (policy->serial >= 0)
+        buf_addf(out, "#%lld", (long long)policy->serial);
+}
+
+void report_requirement(struct buf *out, const struct requirement *require)
+{
+    switch (require->kind) {
+    case REQUIRE_SIGNED:
+        buf_addf(out, "signed by %s", require->signer->name);
+        return;
+    case REQUIRE_ATTESTED:
+        buf_addf(out, "attested %s by %s", require->check->name, require->signer->name);
+        return;
+    case REQUIRE_ALL:
+        buf_add_text(out, "all of");
+        return;
+    case REQUIRE_ANY:
+        buf_add_text(out, "any of");
+        return;
+    case REQUIRE_AT_LEAST:
+        buf_addf(out, "at least %zu different signers of", require->at_least);
+        return;
+    }
+}
+
+/* " by rule "applications" (production#42, policy.yaml:61)" */
+static void add_rule(struct buf *out, const struct policy *policy, const struct judgement *j)
+{
+    if (j->rule != NULL)
+        buf_addf(out, " by rule \"%s\"", j->rule->name);
+    buf_add_text(out, " (");
+    report_policy_name(out, policy);
+    if (policy->file != NULL && j->rule != NULL && j->rule->line > 0)
+        buf_addf(out, ", %s:%d", policy->file, j->rule->line);
+    buf_add_char(out, ')');
+    if (j->mode != MODE_ENFORCE)
+        buf_addf(out, " [%s]", policy_mode_name(j->mode));
+}
+
+/* What the verdict stands on, or falls by: its leaves. */
+/* NOLINTNEXTLINE(misc-no-recursion): the loader bounds the depth of a tree by YAML_DEPTH_MAX */
+static void add_leaves(struct buf *out, const struct finding *finding)
+{
+    const bool leaf =
+        finding->require->kind == REQUIRE_SIGNED || finding->require->kind == REQUIRE_ATTESTED;
+
+    if (finding->proof == PROVEN)
+        return;
+    if (leaf || finding->require->kind == REQUIRE_AT_LEAST) {
+        buf_add_text(out, "  ");
+        report_requirement(out, finding->require);
+        buf_addf(out, ": %s: %s\n", reason_name(finding->reason), finding->text);
+    }
+    for (size_t i = 0; i < finding->require->n && finding->children != NULL; i++)
+        add_leaves(out, &finding->children[i]);
+}
+
+static void add_proof(struct buf *out, const struct judgement *j)
+{
+    if (j->rule == NULL) {
+        buf_add_text(out, ": no rule matches it");
+        return;
+    }
+    if (j->rule->action == RULE_ALLOW_UNSIGNED) {
+        buf_addf(out, ": unsigned is allowed: %s", j->rule->text);
+        return;
+    }
+    buf_addf(out, ": %s (%s, %s)", j->proof->kind == FACT_STATEMENT ? "attested" : "signed",
+             scheme_name(j->proof->scheme), evidence_layout_name(j->proof->layout));
+}
+
+static void text_of_policy(struct buf *out, const struct report *report,
+                           const struct image_result *result)
+{
+    const struct judgement *j = &result->judgement;
+
+    buf_add_text(out, "image ");
+    report_name(out, result);
+    buf_addf(out, " %s", verdict_word(j->verdict));
+    add_rule(out, report->policy, j);
+    if (j->verdict == VERDICT_ALLOW) {
+        add_proof(out, j);
+        buf_add_char(out, '\n');
+        return;
+    }
+    if (j->root == NULL) {
+        buf_addf(out, ": %s: %s\n", reason_name(j->reason), j->text);
+        return;
+    }
+    buf_addf(out, ": %s\n", reason_name(j->reason));
+    add_leaves(out, j->root);
 }
 
 static void json_optional(struct buf *out, const struct fact *fact)
@@ -112,7 +231,7 @@ static void json_signature(struct buf *out, const struct image_result *result,
     char digest[DIGEST_TEXT_MAX];
 
     digest_format(digest, &fact->subject);
-    reference_format(&name, result->reference);
+    reference_format(&name, result->asked->reference);
     buf_add_text(out, "{\"critical\":{\"identity\":{\"docker-reference\":");
     text_json(out, fact->repository != NULL ? bytes_text(fact->repository) : buf_bytes(&name));
     buf_addf(out, "},\"image\":{\"docker-manifest-digest\":\"%s\"},\"type\":", digest);
@@ -126,10 +245,13 @@ static void json_signature(struct buf *out, const struct image_result *result,
 static void json_allowed(struct buf *out, const struct report *report,
                          const struct image_result *result)
 {
+    const struct question question = { result->asked->reference, result->asked->namespace,
+                                       result->now };
     const char *separator = "[";
 
     for (size_t i = 0; i < result->facts.n; i++) {
-        if (!requirement_fits(&report->rule->require, &result->facts.facts[i]))
+        if (!requirement_fits(&result->selection.rule->require, report->policy, &question,
+                              &result->facts.facts[i]))
             continue;
         buf_add_text(out, separator);
         json_signature(out, result, &result->facts.facts[i]);
@@ -138,30 +260,90 @@ static void json_allowed(struct buf *out, const struct report *report,
     buf_add_text(out, "]\n");
 }
 
-static void json_refused(struct buf *out, const struct image_result *result)
+static void json_image(struct buf *out, const struct image_result *result)
 {
-    const struct judgement *j = &result->judgement;
-    struct buf CLEANUP(buf_clear) text = BUF_INIT(8 * REFERENCE_MAX);
+    struct buf CLEANUP(buf_clear) text = BUF_INIT(2 * REFERENCE_MAX);
     char digest[DIGEST_TEXT_MAX];
 
-    reference_format(&text, result->reference);
+    reference_format(&text, result->asked->reference);
     buf_add_text(out, "{\"image\":");
     text_json(out, buf_bytes(&text));
     if (result->resolved) {
         digest_format(digest, &result->digest);
         buf_addf(out, ",\"digest\":\"%s\"", digest);
     }
+    if (result->asked->namespace != NULL) {
+        buf_add_text(out, ",\"namespace\":");
+        text_json(out, bytes_text(result->asked->namespace));
+    }
+}
+
+static void json_refused(struct buf *out, const struct image_result *result)
+{
+    const struct judgement *j = &result->judgement;
+
+    json_image(out, result);
     buf_addf(out, ",\"verdict\":\"%s\",\"reason\":\"%s\",\"message\":", verdict_name(j->verdict),
              reason_name(j->reason));
     text_json(out, bytes_text(j->text));
     buf_add_text(out, "}\n");
 }
 
+/* The signers on whose leaves the verdict stands, in the policy's order. */
+static void json_signers(struct buf *out, const struct policy *policy, const struct finding *root)
+{
+    const char *separator = "";
+
+    for (size_t i = 0; i < policy->n_signers; i++) {
+        if (!finding_proven_by(root, &policy->signers[i]))
+            continue;
+        buf_add_text(out, separator);
+        text_json(out, bytes_text(policy->signers[i].name));
+        separator = ",";
+    }
+}
+
+static void json_policy(struct buf *out, const struct policy *policy)
+{
+    buf_add_text(out, "\"policy\":{\"name\":");
+    text_json(out, bytes_text(policy->name));
+    if (policy->serial >= 0)
+        buf_addf(out, ",\"serial\":%lld", (long long)policy->serial);
+    buf_addf(out, ",\"hash\":\"%s\"}", policy->hash);
+}
+
+static void json_of_policy(struct buf *out, const struct report *report,
+                           const struct image_result *result)
+{
+    const struct judgement *j = &result->judgement;
+
+    json_image(out, result);
+    buf_addf(out, ",\"verdict\":\"%s\",\"mode\":\"%s\",", verdict_name(j->verdict),
+             policy_mode_name(j->mode));
+    if (j->rule != NULL) {
+        buf_add_text(out, "\"rule\":");
+        text_json(out, bytes_text(j->rule->name));
+        buf_add_char(out, ',');
+    }
+    json_policy(out, report->policy);
+    buf_addf(out, ",\"reason\":\"%s\",\"message\":", reason_name(j->reason));
+    text_json(out, bytes_text(j->text));
+    buf_add_text(out, ",\"signers\":[");
+    json_signers(out, report->policy, j->root);
+    buf_addf(out, "],\"facts\":%zu}\n", result->facts.n);
+}
+
 int report_image(struct buf *out, const struct report *report, const struct image_result *result,
                  struct err *err)
 {
-    if (report->format == REPORT_TEXT)
-        report_text(out, report, result);
+    const bool with_keys = report->key_names != NULL;
+
+    if (report->format == REPORT_TEXT && with_keys)
+        text_of_key(out, report, result);
+    else if (report->format == REPORT_TEXT)
+        text_of_policy(out, report, result);
+    else if (!with_keys)
+        json_of_policy(out, report, result);
     else if (result->judgement.verdict == VERDICT_ALLOW)
         json_allowed(out, report, result);
     else
