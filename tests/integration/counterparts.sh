@@ -6,7 +6,7 @@
 # Debian 12's own skopeo has Sigstore patched out and its archive has no cosign, so the programs come from Debian's newer suites,
 # unpacked beside the system: a private apt configuration, `apt-get download`, `dpkg -x`. The system's own package lists are not
 # touched and nothing of the newer suites is installed. The registries with the referrers API are built from Go modules;
-# sigstore-js comes by npm.
+# sigstore-js and what validates SARIF come by npm.
 #
 # What is there already is kept (a stamp per program), so a second run takes a moment. A program that cannot be had is reported and
 # makes the exit code 1; the tests that need it then fail, they do not vanish.
@@ -171,7 +171,8 @@ goregistry()
     failed=1
 }
 
-# sigstore-js by npm, at the versions of the lock file; its program here is js/sigstore.js.
+# sigstore-js, and the schema of SARIF with a validator, by npm at the versions of the lock file; their programs are js/sigstore.js and
+# js/sarif.js.
 sigstore_js()
 {
     local at=$dir/pkg/sigstore-js
@@ -187,11 +188,18 @@ sigstore_js()
         fi
         touch "$at/done"
     fi
-    cat >"$dir/bin/sigstore-js" <<END
+    node_program sigstore-js "$here/js/sigstore.js" "$at"
+    node_program sarif-check "$here/js/sarif.js" "$at"
+}
+
+# node_program NAME SCRIPT FOLDER: the script with the modules of the folder.
+node_program()
+{
+    cat >"$dir/bin/$1" <<END
 #!/bin/sh
-NODE_PATH='$at/node_modules' exec node '$here/js/sigstore.js' "\$@"
+NODE_PATH='$3/node_modules' exec node '$2' "\$@"
 END
-    chmod +x "$dir/bin/sigstore-js"
+    chmod +x "$dir/bin/$1"
 }
 
 # What Debian 12 itself has. Installed as root; others are told what to type.
