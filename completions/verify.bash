@@ -10,11 +10,23 @@ _verify_options()
         --registry-client-key --timeout -t --log-format --verbose -d --quiet -q'
 
     local judging='--key -k --output -o'
+    local by='--policy --annotations -a --namespace -n --strict --max-workers'
 
     printf '%s\n' --help -h
     case $1 in
-    '') printf '%s\n' $judging --annotations -a --max-workers $registry ;;
-    attestation) printf '%s\n' $judging --type --check --max-statement-size $registry ;;
+    '') printf '%s\n' $judging $by $registry ;;
+    manifests) printf '%s\n' --custom-kind --ignore-kind $judging $by $registry ;;
+    audit)
+        printf '%s\n' --file -f --repository --registry --tag-pattern --output-file --resume \
+            $judging $by $registry
+        ;;
+    attestation)
+        printf '%s\n' $judging --policy --namespace -n --strict --type --check \
+            --max-statement-size $registry
+        ;;
+    'policy lint') printf '%s\n' --at --output -o ;;
+    'policy explain') printf '%s\n' --policy --namespace -n --strict $registry ;;
+    'policy test') printf '%s\n' --policy --output -o ;;
     blob) printf '%s\n' $judging --bundle --signature ;;
     tree) printf '%s\n' $judging --max-statement-size $registry ;;
     download) printf '%s\n' --predicate-type --output-dir --max-statement-size $registry ;;
@@ -23,7 +35,7 @@ _verify_options()
 
 _verify()
 {
-    local commands='attestation blob tree download'
+    local commands='attestation blob tree download manifests audit policy'
     local at=$COMP_CWORD cur previous command='' word
 
     # "--name=value" and "oci:DIR" come as three words.
@@ -35,11 +47,16 @@ _verify()
         [[ $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} == "$word" ]] && command=$word
     done
 
+    [[ $command == policy && $COMP_CWORD -gt 2 ]] && command="policy ${COMP_WORDS[2]}"
+
     COMPREPLY=()
     case $previous in
     --output | -o)
-        word='text json'
-        [[ $command == attestation ]] && word='json statement'
+        word='text json sarif'
+        case $command in
+        attestation) word='json statement' ;;
+        blob | tree | policy*) word='text json' ;;
+        esac
         mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
         ;;
     --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
@@ -47,12 +64,13 @@ _verify()
         mapfile -t COMPREPLY < <(compgen -W 'custom slsaprovenance slsaprovenance1 spdx spdxjson
             cyclonedx link vuln openvex' -- "$cur")
         ;;
-    --key | -k | --registries | --authfile | --bundle | --signature | *-file | *-cacert | \
+    --policy | --file | -f | --output-file | --resume | --key | -k | --registries | --authfile | --bundle | --signature | *-file | *-cacert | \
         *-client-cert | *-client-key)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;
-    --annotations | -a | --check | --max-statement-size | --max-workers | --registry-username | \
+    --namespace | -n | --repository | --registry | --tag-pattern | --custom-kind | --ignore-kind | \
+        --at | --annotations | -a | --check | --max-statement-size | --max-workers | --registry-username | \
         --timeout | -t) ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
     :)
@@ -66,7 +84,10 @@ _verify()
             mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
         elif [[ $COMP_CWORD -eq 1 ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$commands help oci:" -- "$cur")
-        elif [[ $command == blob ]]; then
+        elif [[ $command == policy ]]; then
+            mapfile -t COMPREPLY < <(compgen -W 'lint explain test help' -- "$cur")
+        elif [[ $command == blob || $command == manifests || $command == 'policy lint' ||
+            $command == 'policy test' ]]; then
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         fi

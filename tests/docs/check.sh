@@ -43,7 +43,8 @@ commands_of()
 # Without -h and --help, which every command has.
 options_of()
 {
-    "$bin/$1" ${2:+"$2"} --help | awk '/^Options:$/ { on = 1; next } on' |
+    # shellcheck disable=SC2086 # a command may be two words
+    "$bin/$1" $2 --help | awk '/^Options:$/ { on = 1; next } on' |
         grep -oE '^ +(-[a-z], )?--[a-z0-9-]+' | tr -d , | words | grep -vxE -e '-h|--help'
 }
 
@@ -72,9 +73,10 @@ man_commands()
 # What bash offers behind "PROGRAM COMMAND -".
 bash_options()
 {
+    # shellcheck disable=SC2086 # a command may be two words
     bash -c 'source "$1"; shift
         COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-        "_$1"; printf "%s\n" "${COMPREPLY[@]}"' bash "$root/completions/$1.bash" "$1" ${2:+"$2"} - | words |
+        "_$1"; printf "%s\n" "${COMPREPLY[@]}"' bash "$root/completions/$1.bash" "$1" $2 - | words |
         grep -vxE -e '-h|--help|--version'
 }
 
@@ -87,8 +89,8 @@ bash_commands()
 # The branch of a command with the lists that it names.
 zsh_options()
 {
-    local file=$root/completions/$1.zsh branch list text
-    branch=$(awk -v want="    (${2:-*})" '$0 == want { on = 1 } on; /;;/ { on = 0 }' "$file")
+    local file=$root/completions/$1.zsh branch list text word=${2:-*}
+    branch=$(awk -v want="    (${word// /\\\\ })" '$0 == want { on = 1 } on; /;;/ { on = 0 }' "$file")
     text=$branch
     for list in $(grep -oE '\$[a-z]+' <<<"$branch" | tr -d '$' | grep -vx words | sort -u); do
         text=$text$'\n'$(awk -v want="    $list=(" 'index($0, want) == 1 { on = 1 } on; on && /\)$/ { exit }' "$file")
@@ -104,10 +106,12 @@ zsh_commands()
 
 for program in sign verify; do
     commands=$(commands_of "$program" | words)
+    mapfile -t each < <(printf '%s\n' '' "$commands" | grep -vx policy)
+    [ "$program" = verify ] && mapfile -t -O "${#each[@]}" each < <("$bin/verify" policy --help | awk '/^Commands:$/ { on = 1; next } /^$/ { on = 0 } on { print "policy " $1 }')
     same "$program: commands in the man page" "$commands" "$(man_commands "$program")"
     same "$program: commands in the completion for bash" "$commands" "$(bash_commands "$program")"
     same "$program: commands in the completion for zsh" "$commands" "$(zsh_commands "$program")"
-    for command in '' $commands; do
+    for command in "${each[@]}"; do
         options=$(options_of "$program" "$command")
         name="$program${command:+ }$command: options in the"
         same "$name man page" "$options" "$(man_options "$program" "$command")"
