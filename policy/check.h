@@ -43,9 +43,9 @@ enum check_over {
 /** One line of a check. */
 struct check {
     enum check_over over;
+    enum check_operator operator;
     const char *elements; /* OVER_EACH, OVER_SOME: a pointer with "*" members */
     const char *at;       /* JSON pointer; under OVER_EACH and OVER_SOME from the element on */
-    enum check_operator operator;
     const struct literal *literals; /* n >= 1; CHECK_EXISTS: one, true or false */
     size_t n;
     bool empty_passes;  /* the whole pointer yields no element */

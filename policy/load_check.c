@@ -93,6 +93,10 @@ static bool looks_like_more(struct bytes text)
             return true;
     if (unsigned_part.len == 0 || unsigned_part.data[0] == '.')
         return true;
+    /* YAML 1.1 and 1.2 between them: 0x1f, 0o17, 0b101 */
+    if (unsigned_part.len > 2 && unsigned_part.data[0] == '0' &&
+        strchr("xXoObB", unsigned_part.data[1]) != NULL)
+        return true;
     for (size_t i = 0; i < unsigned_part.len; i++)
         if (strchr("0123456789.eE+-_xX", unsigned_part.data[i]) == NULL)
             return false;

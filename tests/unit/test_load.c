@@ -122,6 +122,8 @@ static const struct refused_row {
     { WHERE, LINE("at: /a, is: ~"), "checks.built-by-us.where[1].is", "nothing is written" },
     { WHERE, LINE("at: /a, is: -0"), "checks.built-by-us.where[1].is", "write 0" },
     { WHERE, LINE("at: /a, not: 1.5"), "checks.built-by-us.where[1].not", "quotes" },
+    { WHERE, LINE("at: /a, not: 0x1f"), "checks.built-by-us.where[1].not", "quotes" },
+    { WHERE, LINE("at: /a, is: 0o17"), "checks.built-by-us.where[1].is", "quotes" },
     { WHERE, LINE("at: /a, not: 1e3"), "checks.built-by-us.where[1].not", "quotes" },
     { WHERE, LINE("at: /a, not: 99999999999999999999"), "checks.built-by-us.where[1].not",
       "quotes" },
