@@ -6,7 +6,7 @@ set -eu
 
 cd "$(dirname "$0")/../.."
 out=build/bench
-"${MAKE:-make}" -s O=$out $out/core.a
+"${MAKE:-make}" -s O=$out $out/core.a >/dev/null
 # shellcheck disable=SC2046 # a list of words
-"${CC:-gcc}" -std=c17 -O2 -D_GNU_SOURCE -I. -o $out/policy tests/bench/policy.c $out/core.a $(pkg-config --cflags --libs openssl libsodium libcurl jansson yaml-0.1) -pthread
-exec $out/policy
+"${CC:-gcc}" -std=c17 -O2 -D_GNU_SOURCE -I. -o $out/policy-bench tests/bench/policy.c $out/core.a $(pkg-config --cflags --libs openssl libsodium libcurl jansson yaml-0.1) -pthread
+exec $out/policy-bench

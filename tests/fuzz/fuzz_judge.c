@@ -27,7 +27,7 @@ static void check_finding(const struct finding *finding)
     hold(text_plain(bytes_text(finding->text)));
     hold(finding->proof != PROVEN || finding->fact != NULL);
     hold((r->n == 0) == (finding->children == NULL));
-    for (size_t i = 0; i < r->n; i++) {
+    for (size_t i = 0; i < r->n && finding->children != NULL; i++) {
         check_finding(&finding->children[i]);
         proven += finding->children[i].proof == PROVEN;
     }

@@ -119,6 +119,7 @@ assert 'json: verdicts and namespaces' jq -e -s '(map(.verdict) | sort) == ["all
 run "$verify" manifests "$T/denied.yaml" --policy "$policy" --output sarif
 cp "$T/out" "$T/report.sarif"
 assert 'sarif: valid by its schema' sarif-check "$T/report.sarif"
+# shellcheck disable=SC2016 # jq's variables
 assert 'sarif: the place of the failure' jq -e --argjson line "$line" --arg file "$T/denied.yaml" '[.runs[0].results[] | select(.kind == "fail")] | length == 1 and
     (.[0].locations[0].physicalLocation | .artifactLocation.uri == $file and .region.startLine == $line)' "$T/report.sarif"
 

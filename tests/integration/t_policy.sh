@@ -88,7 +88,7 @@ unmatched: deny
 rules: [{name: apps, images: "$registry/**", require: {signed: release, annotations: {env: prod, team: web}}}]
 END
 for claims in 'env=prod team=web more=1' 'env=prod' 'env=test team=web' ''; do
-    image "claims-$claims" "$registry/claims/n$(tr -dc a-z <<<"$claims")"
+    image "claims-$claims" "$registry/claims/n$(tr -dc '[:lower:]' <<<"$claims")"
     # shellcheck disable=SC2086 # a list of words
     sign_with release "$ref" --format bundle,legacy ${claims:+$(printf -- '--annotations %s ' $claims)}
     case $claims in
@@ -418,9 +418,11 @@ END
 run "$verify" "$both" "$unsigned" "127.0.0.1:$port/app:1" --policy "$policy" --output json
 assert 'json: exit' test "$status" -eq 1
 assert 'json: one object for each image' test "$(wc -l <"$T/out")" -eq 3
+# shellcheck disable=SC2016 # jq's variables
 assert 'json: allowed' jq -e -s --arg digest "${both#*@}" '.[0] | .verdict == "allow" and .reason == "none" and .message == "" and .rule == "apps" and .mode == "enforce"
     and .digest == $digest and .policy.name == "production" and .policy.serial == 42 and (.policy.hash | length == 12) and .signers == ["release", "ci"]' "$T/out"
 assert 'json: denied' jq -e -s '.[1] | .verdict == "deny" and .reason == "unsigned" and .message != "" and .signers == []' "$T/out"
+# shellcheck disable=SC2016
 assert 'json: the hash is the file.s' jq -e -s --arg hash "$(sha256sum "$policy" | cut -c 1-12)" '.[0].policy.hash == $hash' "$T/out"
 assert 'json: no rule' jq -e -s '.[2] | .reason == "no-rule" and (has("rule") | not) and (has("digest") | not)' "$T/out"
 run "$verify" "$both" "$unsigned" --policy "$policy" --output sarif
@@ -428,6 +430,7 @@ cp "$T/out" "$T/report.sarif"
 assert 'sarif: exit' test "$status" -eq 1
 assert 'sarif: valid by its schema' sarif-check "$T/report.sarif"
 assert 'sarif: one pass, one failure' jq -e '[.runs[0].results[] | .ruleId + " " + .kind + " " + .level] == ["verified pass none", "unsigned fail error"]' "$T/report.sarif"
+assert 'sarif: so are reports of every kind' sarif-check "$root/tests/vectors/reports/report.sarif"
 jq '.runs[0].results[0].level = "fatal"' "$T/report.sarif" >"$T/wrong.sarif"
 assert 'sarif: the schema refuses another level' bash -c "! sarif-check '$T/wrong.sarif'"
 
