@@ -64,14 +64,14 @@ _verify()
         mapfile -t COMPREPLY < <(compgen -W 'custom slsaprovenance slsaprovenance1 spdx spdxjson
             cyclonedx link vuln openvex' -- "$cur")
         ;;
-    --policy | --file | -f | --output-file | --resume | --key | -k | --registries | --authfile | --bundle | --signature | *-file | *-cacert | \
-        *-client-cert | *-client-key)
+    --policy | --resume | --key | -k | --registries | --authfile | --bundle | --signature | -f | \
+        *-file | *-cacert | *-client-cert | *-client-key)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;
-    --namespace | -n | --repository | --registry | --tag-pattern | --custom-kind | --ignore-kind | \
-        --at | --annotations | -a | --check | --max-statement-size | --max-workers | --registry-username | \
-        --timeout | -t) ;;
+    --annotations | -a | --at | --check | --custom-kind | --ignore-kind | --max-statement-size | \
+        --max-workers | --namespace | -n | --registry | --registry-username | --repository | \
+        --tag-pattern | --timeout | -t) ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
     :)
         compopt -o filenames 2>/dev/null

@@ -127,6 +127,32 @@ same 'verify.1: every reason' "$reasons" "$(section "$root/docs/man/verify.1" RE
 keys=$(grep -oE '\{ "[a-z-]+", read_[a-z_]+ \}' "$root/registry/hosts_yaml.c" | cut -d '"' -f 2 | words)
 same 'bulla-registries.yaml.5: every key' "$keys" "$(grep -oE '(^\.It )?Cm [a-z-]+' "$root/docs/man/bulla-registries.yaml.5" | sed 's/.*Cm //' | words)"
 
+keys=$(grep -ohE '\{ "[a-zA-Z-]+", [a-z_]+, (true|false) \}' "$root"/policy/load*.c | cut -d '"' -f 2 | words)
+same 'bulla-policy.yaml.5: every key' "$keys" "$(grep -oE '(^\.It )?Cm [a-zA-Z-]+(( , [a-zA-Z-]+)* )?' "$root/docs/man/bulla-policy.yaml.5" |
+    sed 's/.*Cm //' | tr -d , | words | grep -xF "$keys")"
+same 'docs/policy.md: every key' "$keys" "$(sed -n '/^## All keys/,$p' "$root/docs/policy.md" | grep '^|' | grep -oE '`[a-zA-Z-]+`' |
+    tr -d '`' | words | grep -xF "$keys")"
+
+# Whole policies and cases stand in docs/policy.md as "```yaml policy FILE" and "```yaml cases FILE": they load and pass, as of a day on
+# which no exemption in them has run out.
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+awk -v dir="$T" '/^```$/ { file = "" } file { print > file } /^```yaml (policy|cases) / { file = dir "/" $3 ".part"; print $2, $3 > (dir "/list") }' \
+    "$root/docs/policy.md"
+for part in "$T"/*.part; do
+    mv "$part" "${part%.part}"
+done
+for name in $(grep -ohE '[a-z0-9-]+\.pub' "$T"/*.yaml | sort -u); do
+    COSIGN_PASSWORD=x "$bin/sign" generate-key-pair --output-key-prefix "$T/${name%.pub}" >"$T/log" 2>&1 || cat "$T/log"
+done
+while read -r kind file; do
+    case $kind in
+    policy) output=$("$bin/verify" policy lint "$T/$file" --at 2026-11-24T00:00:00Z 2>&1) ;;
+    cases) output=$("$bin/verify" policy test "$T/$file" 2>&1) ;;
+    esac && output=fine
+    same "docs/policy.md: $file" fine "${output//$'\n'/; }"
+done <"$T/list"
+
 # Relative links of the documents, without anchors.
 links=$(cd "$root" && grep -oE '\]\([^):#]+' README.md CONTRIBUTING.md SECURITY.md docs/*.md | sed 's/:\](/ /')
 same 'links lead to files' none "$(
