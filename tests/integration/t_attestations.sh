@@ -258,7 +258,7 @@ image checks "$registry/checks"
 quietly "$sign" attest "$ref" --key "$T/p256.key" --type slsaprovenance1 --predicate "$P/slsaprovenance1.json"
 builder=/predicate/runDetails/builder/id
 check 'check: what stands there' 0 payload '' -- "$verify" attestation "$ref" --key "$T/p256.pub" --type slsaprovenance1 --check "$builder=https://ci.example/builders/small"
-check 'check: what does not' 1 - 'denied: check-failed: at /predicate/runDetails/builder/id stands "https://ci.example/builders/small", not x' -- \
+check 'check: what does not' 1 - 'denied: check-failed: at /predicate/runDetails/builder/id stands "https://ci.example/builders/small", wanted: is x' -- \
     "$verify" attestation "$ref" --key "$T/p256.pub" --type slsaprovenance1 --check "$builder=x"
 check 'check: each must hold' 1 - 'check-failed' -- "$verify" attestation "$ref" --key "$T/p256.pub" --type slsaprovenance1 \
     --check "$builder=https://ci.example/builders/small" --check /predicate/nothing=1
