@@ -43,7 +43,6 @@ static int tell(struct linter *l, const struct policy_finding *where, const char
     text_escape(&text, bytes_text(raw), TEXT_MAX);
     if (text.state == BUF_NOMEM)
         return err_set(l->err, ERR_NOMEM, "out of memory");
-    finding.column = finding.line > 0;
     finding.text = buf_text(&text);
     if (policy_finding_add(l->findings, &finding, &err) == 0)
         return 0;
@@ -221,6 +220,7 @@ static int lint_demand(struct linter *l, const struct policy_finding *where,
     struct policy_finding at = *where;
 
     at.line = r->line;
+    at.column = r->column;
     if (r->kind == REQUIRE_SIGNED)
         return lint_leaf(l, at, r);
     if (r->kind == REQUIRE_AT_LEAST && lint_at_least(l, &at, r) != 0)
@@ -239,7 +239,9 @@ static int lint_rule(struct linter *l, size_t index)
     const struct policy_rule *rule = &l->policy->rules[index];
     char path[64];
     char require[80];
-    const struct policy_finding where = { .line = rule->line, .path = path };
+    const struct policy_finding where = { .line = rule->line,
+                                          .column = rule->column,
+                                          .path = path };
 
     snprintf(path, sizeof(path), "rules[%zu]", index);
     if (lint_covered(l, &where, index) != 0 || lint_until(l, &where, rule) != 0)
@@ -247,7 +249,9 @@ static int lint_rule(struct linter *l, size_t index)
     if (rule->action != RULE_REQUIRE)
         return 0;
     snprintf(require, sizeof(require), "%s.require", path);
-    const struct policy_finding demand = { .line = rule->line, .path = require };
+    const struct policy_finding demand = { .line = rule->line,
+                                           .column = rule->column,
+                                           .path = require };
     return lint_demand(l, &demand, &rule->require);
 }
 
@@ -263,7 +267,9 @@ static int lint_signer(struct linter *l, const struct policy_signer *signer)
     struct buf CLEANUP(buf_clear) path = BUF_INIT(PATH_MAX_LEN);
 
     path_to(&path, "signers", signer->name);
-    struct policy_finding where = { .level = FINDING_WARNING, .line = signer->line };
+    struct policy_finding where = { .level = FINDING_WARNING,
+                                    .line = signer->line,
+                                    .column = signer->column };
     if (set_path(l, &where, &path) != 0)
         return -1;
     for (size_t i = 0; i < signer->n; i++)
@@ -278,6 +284,7 @@ static int lint_floor(struct linter *l)
     const struct policy_floor *floor = &l->policy->floor;
     const struct policy_finding where = { .level = FINDING_WARNING,
                                           .line = floor->line,
+                                          .column = floor->column,
                                           .path = "floor.algorithms" };
 
     for (size_t i = 0; i < floor->n_algorithms; i++)
@@ -295,7 +302,9 @@ static int lint_check(struct linter *l, const struct policy_check *check)
         return 0;
     path_to(&path, "checks", check->name);
     buf_add_text(&path, ".statements");
-    struct policy_finding where = { .level = FINDING_WARNING, .line = check->line };
+    struct policy_finding where = { .level = FINDING_WARNING,
+                                    .line = check->line,
+                                    .column = check->column };
     if (set_path(l, &where, &path) != 0)
         return -1;
     return tell(l, &where,

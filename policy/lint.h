@@ -7,8 +7,7 @@
  * What a policy that loads still has about it: errors for what can never have an effect or has run
  * out, warnings for what is weak, soon runs out or can be defeated.
  *
- * @param findings  of the loading; these are added in the file's order. Of places only the line is
- * known: the column is 1
+ * @param findings  of the loading; these are added in the file's order
  * @param now       seconds since 1970
  * @return 0, whatever was found; -1 with ERR_NOMEM. Above POLICY_FINDINGS_MAX the rest is not told.
  */

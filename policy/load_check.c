@@ -437,6 +437,7 @@ int load_checks(struct loader *l, const struct place *at, void *target)
         if (load_defined(l, &member, &checks[i].name) != 0)
             result = -1;
         checks[i].line = member.name->line;
+        checks[i].column = member.name->column;
         if (read_check(l, &member, &checks[i]) != 0)
             result = -1;
     }

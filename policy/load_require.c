@@ -190,6 +190,7 @@ int load_requirement(struct loader *l, const struct place *at, struct requiremen
     const size_t n = find_form(&out->kind, at->node);
 
     out->line = at->node->line;
+    out->column = at->node->column;
     l->leaf_lost |= n != 1 || !is_told(at->node, forms[out->kind]);
     if (load_filled(l, at, YAML_MAPPING) != 0)
         return -1;

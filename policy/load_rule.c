@@ -85,6 +85,7 @@ int load_floor(struct loader *l, const struct place *at, void *target)
     struct policy *policy = target;
 
     policy->floor.line = at->name->line;
+    policy->floor.column = at->name->column;
     return load_mapping(l, at, LOAD_FIELDS(fields), &policy->floor);
 }
 
@@ -197,6 +198,7 @@ static int read_rule(struct loader *l, const struct place *at, struct policy_rul
     const size_t n = load_count(at->node, outcomes, ARRAY_LEN(outcomes));
 
     out->line = at->node->line;
+    out->column = at->node->column;
     l->leaf_lost |= n == 0; /* perhaps a misspelt `require` */
     const int result = load_mapping(l, at, LOAD_FIELDS(fields), out);
     if (n > 1)

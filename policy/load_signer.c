@@ -183,6 +183,7 @@ int load_signers(struct loader *l, const struct place *at, void *target)
         if (load_defined(l, &member, &signers[i].name) != 0)
             result = -1;
         signers[i].line = member.name->line;
+        signers[i].column = member.name->column;
         if (read_signer(l, &member, &signers[i]) != 0)
             result = -1;
     }

@@ -27,7 +27,7 @@ struct policy_signer {
     const uint8_t (*fingerprints)[KEY_FINGERPRINT_SIZE];
     size_t n;
     const char *const *algorithms; /* of each key, "ecdsa-p256"; parallel to fingerprints */
-    int line;
+    int line, column;
 };
 
 /** Which statements of its type a check looks at. */
@@ -42,7 +42,7 @@ struct policy_check {
     int64_t max_age; /* seconds; 0: any age */
     const struct check *lines;
     size_t n;
-    int line;
+    int line, column;
 };
 
 /** A tree of demands (policy.md principle 4). */
@@ -57,8 +57,8 @@ struct requirement {
     const struct policy_check *check;   /* REQUIRE_ATTESTED */
     const struct requirement *children; /* connectives: 1 or more; under REQUIRE_AT_LEAST leaves */
     size_t n;
-    size_t at_least; /* REQUIRE_AT_LEAST: 1..n */
-    int line;        /* 0: not from a file */
+    size_t at_least;  /* REQUIRE_AT_LEAST: 1..n */
+    int line, column; /* 0: not from a file */
 };
 
 enum rule_action { RULE_REQUIRE = 0, RULE_DENY, RULE_ALLOW_UNSIGNED };
@@ -75,7 +75,7 @@ struct policy_rule {
     struct requirement require; /* RULE_REQUIRE */
     const char *text;           /* RULE_DENY: what is said; RULE_ALLOW_UNSIGNED: the reason */
     int64_t until;              /* RULE_ALLOW_UNSIGNED: seconds; 0: without end */
-    int line;
+    int line, column;
 };
 
 struct policy_floor {
@@ -86,7 +86,7 @@ struct policy_floor {
     size_t n_algorithms;
     const char *const *forbidden_tags;
     size_t n_forbidden_tags;
-    int line;
+    int line, column;
 };
 
 struct policy {
