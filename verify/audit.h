@@ -131,6 +131,17 @@ void audit_finished_key(struct buf *out, struct bytes image, const char *namespa
 int audit_resume_read(struct audit_map *finished, const char *path, const char *hash,
                       struct err *err) MUST_CHECK;
 
+/** What an earlier run has left, and by which policy lines count. */
+struct audit_resume {
+    const char *path; /* for messages */
+    const char *hash;
+};
+
+/** The same from memory: all whole lines; *end is where they do. A line that is none of an audit is
+ * ERR_CONFIG. */
+int audit_resume_lines(size_t *end, struct audit_map *finished, struct bytes all,
+                       const struct audit_resume *what, struct err *err) MUST_CHECK;
+
 /* --- audit_output.c --- */
 
 struct audit_counts {

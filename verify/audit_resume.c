@@ -114,14 +114,8 @@ static int read_line(struct audit_map *finished, bool *other, struct bytes text,
     return 0;
 }
 
-struct resume {
-    const char *path;
-    const char *hash; /* of the policy */
-};
-
-/* All whole lines; *end is where they do. */
-static int read_lines(struct audit_map *finished, size_t *end, struct bytes all,
-                      const struct resume *what, struct err *err)
+int audit_resume_lines(size_t *end, struct audit_map *finished, struct bytes all,
+                       const struct audit_resume *what, struct err *err)
 {
     size_t others = 0;
     int number = 0;
@@ -170,7 +164,7 @@ int audit_resume_read(struct audit_map *finished, const char *path, const char *
                       struct err *err)
 {
     struct file_map CLEANUP(file_unmap) file = { .mapped = NULL };
-    const struct resume what = { path, hash };
+    const struct audit_resume what = { path, hash };
     size_t end;
 
     if (file_map(&file, path, RESUME_READ_MAX, err) != 0) {
@@ -180,7 +174,7 @@ int audit_resume_read(struct audit_map *finished, const char *path, const char *
         log_info("%s is not there yet: the audit begins", path);
         return 0;
     }
-    if (read_lines(finished, &end, file.content, &what, err) != 0)
+    if (audit_resume_lines(&end, finished, file.content, &what, err) != 0)
         return -1;
     const size_t half = file.content.len - end;
     if (half == 0)
