@@ -105,9 +105,17 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 {
     va_list args;
 
+    /* Usually it fits into what is there. */
+    const size_t room = b->state == BUF_FINE && b->data != NULL ? b->cap - b->len : 0;
     va_start(args, fmt);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    int n = vsnprintf(room > 0 ? (char *)b->data + b->len : NULL, room, fmt, args);
     va_end(args);
+    if (n >= 0 && (size_t)n < room) {
+        b->len += (size_t)n;
+        return;
+    }
+    if (room > 0)
+        b->data[b->len] = 0;
     uint8_t *to = n < 0 ? NULL : buf_reserve(b, (size_t)n);
     if (to == NULL)
         return;

@@ -83,6 +83,7 @@
 #define HOST_PLACES_MAX 16    /* mirrors of one host, evidence places of one host: each is asked */
 #define HOST_PARALLEL_MAX 256 /* requests in flight that a host may be allowed */
 #define HOST_CA_MAX (1 * MIB) /* certificates added for one host */
+#define AUTH_FILES_MAX 256    /* docker configs that are looked into: one for each team is plenty */
 #define CREDENTIALS_KEPT_MAX 256 /* answers of credential helpers that are kept */
 
 /* Files */
@@ -91,6 +92,12 @@
 #define HELPER_OUTPUT_MAX (64 * KIB)
 #define HELPER_TIMEOUT_MS 30000
 #define IMAGES_MAX 100000 /* images named in one command */
+
+/* Admission reviews */
+#define REVIEW_IMAGES_MAX 512 /* images of one object: real Pods have tens */
+#define REVIEW_BYTES_MAX                                                                           \
+    (8 * MIB) /* of a body: an object and its old self, of 3 MiB as the API                        \
+                 server takes them, written out as JSON */
 
 /* Log lines and command lines */
 #define LOG_MESSAGE_MAX 4096                /* of one event, after escaping */

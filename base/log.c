@@ -9,6 +9,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 
+#define LINE_USUAL 1023 /* bytes: what needs more grows */
+
 /* Set once by log_setup() before threads start, only read afterwards. */
 static struct {
     enum log_level level;
@@ -46,12 +48,11 @@ bool log_enabled(enum log_level level)
 }
 
 /* As a JSON string; bytes that are not UTF-8, and controls, become \xNN first. */
-static void add_json(struct buf *line, struct bytes text, size_t max)
+static void add_json(struct buf *line, struct buf *shown, struct bytes text, size_t max)
 {
-    CLEANUP(buf_clear) struct buf shown = BUF_INIT(LOG_MESSAGE_MAX);
-
-    text_escape(&shown, text, max);
-    text_json(line, buf_bytes(&shown));
+    buf_reset(shown);
+    text_escape(shown, text, max);
+    text_json(line, buf_bytes(shown));
 }
 
 /* In text a value is quoted unless it is one plain word. */
@@ -66,6 +67,7 @@ static bool is_word(struct bytes text)
 
 static void write_text(struct buf *line, const struct event *event)
 {
+    CLEANUP(buf_clear) struct buf shown = BUF_INIT(LOG_MESSAGE_MAX);
     const char *before = " (";
 
     buf_addf(line, "%s: %s: ", settings.program, names[event->level].text);
@@ -79,25 +81,28 @@ static void write_text(struct buf *line, const struct event *event)
         if (is_word(value))
             text_escape(line, value, LOG_FIELD_MAX);
         else
-            add_json(line, value, LOG_FIELD_MAX);
+            add_json(line, &shown, value, LOG_FIELD_MAX);
     }
     buf_add_text(line, before[1] == '\0' ? ")\n" : "\n");
 }
 
 static void write_json(struct buf *line, const struct event *event)
 {
+    CLEANUP(buf_clear) struct buf shown = BUF_INIT(LOG_MESSAGE_MAX);
     char now[TIME_TEXT_MAX];
 
+    (void)buf_reserve(line, LINE_USUAL);
+    (void)buf_reserve(&shown, LINE_USUAL);
     time_format(now, clock_seconds());
     buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":", now, names[event->level].json);
-    add_json(line, event->message, LOG_MESSAGE_MAX);
+    add_json(line, &shown, event->message, LOG_MESSAGE_MAX);
     for (size_t i = 0; i < event->n; i++) {
         if (event->fields[i].text == NULL)
             continue;
         buf_add_char(line, ',');
-        add_json(line, bytes_text(event->fields[i].name), LOG_FIELD_MAX);
+        text_json(line, bytes_text(event->fields[i].name));
         buf_add_char(line, ':');
-        add_json(line, bytes_text(event->fields[i].text), LOG_FIELD_MAX);
+        add_json(line, &shown, bytes_text(event->fields[i].text), LOG_FIELD_MAX);
     }
     buf_add_text(line, "}\n");
 }

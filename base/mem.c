@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define GROW_FIRST 8     /* elements */
-#define ARENA_BLOCK 4096 /* bytes of a block that holds small pieces */
+#define ARENA_FIRST 1024 /* bytes of an arena's first block, */
+#define ARENA_BLOCK 4096 /* and of a later one: it takes as much again as it has, up to this */
 
 struct arena_block {
     struct arena_block *next;
@@ -69,7 +70,11 @@ static struct arena_block *arena_block_for(struct arena *a, size_t len, struct e
 {
     if (a->blocks != NULL && a->blocks->cap - a->blocks->used >= len)
         return a->blocks;
-    size_t cap = len > ARENA_BLOCK ? len : ARENA_BLOCK;
+    size_t cap = a->held < ARENA_FIRST ? ARENA_FIRST : a->held;
+    if (cap > ARENA_BLOCK)
+        cap = ARENA_BLOCK;
+    if (cap < len)
+        cap = len;
     struct arena_block *block = malloc(sizeof(*block) + cap);
     if (block == NULL) {
         err_set(err, ERR_NOMEM, "out of memory");
@@ -80,6 +85,7 @@ static struct arena_block *arena_block_for(struct arena *a, size_t len, struct e
     block->cap = cap;
     block->next = a->blocks;
     a->blocks = block;
+    a->held += sizeof(*block) + cap;
     return block;
 }
 
@@ -149,6 +155,7 @@ int arena_adopt(struct bytes *out, struct arena *a, struct buf *in, struct err *
     const struct buf taken = buf_take(in);
     block->adopted = taken.data;
     a->used += taken.len;
+    a->held += sizeof(*block) + taken.cap;
     *out = (struct bytes) { taken.data, taken.len };
     /* behind the first, which small pieces are still cut from */
     struct arena_block **where = a->blocks == NULL ? &a->blocks : &a->blocks->next;
@@ -165,5 +172,5 @@ void arena_clear(struct arena *a)
         free(a->blocks);
         a->blocks = next;
     }
-    a->used = 0;
+    a->used = a->held = 0;
 }

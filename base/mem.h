@@ -30,12 +30,13 @@ void mem_freep(void *pointer_to_pointer);
 struct arena {
     struct arena_block *blocks;
     size_t used; /* bytes handed out */
+    size_t held; /* bytes that it has from the allocator, more than `used` */
     size_t max;
 };
 
 #define ARENA_INIT(max_)                                                                           \
     {                                                                                              \
-        .blocks = NULL, .used = 0, .max = (max_)                                                   \
+        .blocks = NULL, .used = 0, .held = 0, .max = (max_)                                        \
     }
 
 void *arena_new(struct arena *a, size_t n, size_t size,

@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/json_lex.h"
+
 #include <sodium.h>
 #include <string.h>
 
@@ -196,9 +198,19 @@ bool utf8_valid(struct bytes text)
     return true;
 }
 
+/* Bytes at the start that are shown as they are: printable ASCII. */
+static size_t printable(struct bytes text)
+{
+    size_t n = 0;
+
+    while (n < text.len && text.data[n] >= 0x20 && text.data[n] < 0x7f)
+        n++;
+    return n;
+}
+
 bool text_plain(struct bytes text)
 {
-    for (size_t at = 0; at < text.len;) {
+    for (size_t at = printable(text); at < text.len;) {
         struct utf8_step step = utf8_step(text, at);
         if (step.len == 0 || is_control(step.point))
             return false;
@@ -239,6 +251,16 @@ void text_escape(struct buf *out, struct bytes text, size_t max)
     size_t fits = out->len; /* where the text ends if "..." has to follow */
 
     for (size_t at = 0; at < text.len;) {
+        const size_t left = used + reserve <= max ? max - reserve - used : 0;
+        const size_t room = left < out->max - out->len ? left : out->max - out->len;
+        const struct bytes run = bytes_part(text, at, printable(bytes_part(text, at, room)));
+        if (run.len > 0) {
+            buf_add_bytes(out, run);
+            at += run.len;
+            used += run.len;
+            fits = out->len;
+            continue;
+        }
         at += escape_step(shown, text, at);
         used += strlen(shown);
         if (used > max) {
@@ -260,22 +282,24 @@ void text_json(struct buf *out, struct bytes text)
 {
     static const char shorts[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
                                    ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\' };
-    size_t from = 0;
+    const uint8_t *p = text.data;
+    const uint8_t *end = p + text.len;
+    bool ascii;
 
     buf_add_char(out, '"');
-    for (size_t at = 0; at < text.len; at++) {
-        uint8_t c = text.data[at];
-        char letter = c < sizeof(shorts) ? shorts[c] : '\0';
-        if (c >= 0x20 && letter == '\0')
-            continue;
-        buf_add_bytes(out, bytes_part(text, from, at - from));
-        from = at + 1;
-        if (letter != '\0')
-            buf_addf(out, "\\%c", letter);
+    while (p < end) {
+        const uint8_t *stop = json_plain_end(p, end, &ascii);
+        buf_add(out, p, (size_t)(stop - p));
+        if (stop == end)
+            break;
+        p = stop + 1;
+        const uint8_t c = *stop;
+        const char pair[] = { '\\', c < sizeof(shorts) ? shorts[c] : '\0' };
+        if (pair[1] != '\0')
+            buf_add(out, pair, sizeof(pair));
         else
             buf_addf(out, "\\u%04x", (unsigned)c);
     }
-    buf_add_bytes(out, bytes_part(text, from, text.len - from));
     buf_add_char(out, '"');
 }
 

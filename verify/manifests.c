@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/file_map.h"
+#include "base/folder.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "engine/manifests.h"
@@ -68,35 +68,27 @@ static bool is_manifest(const char *name)
            (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0);
 }
 
-static int not_hidden(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
 static int read_path(struct inputs *in, const char *path, int depth, bool named, struct err *err);
 
 /* NOLINTNEXTLINE(misc-no-recursion): depth is at most FOLDER_DEPTH_MAX */
 static int read_folder(struct inputs *in, const char *path, int depth, struct err *err)
 {
-    struct dirent **entries = NULL;
-    int result = 0;
+    struct folder_list CLEANUP(folder_list_clear) l = FOLDER_LIST_INIT;
 
     if (depth == FOLDER_DEPTH_MAX)
         return err_set(err, ERR_LIMIT, "%s: folders deeper than %d", path, FOLDER_DEPTH_MAX);
-    const int n = scandir(path, &entries, not_hidden, alphasort);
-    if (n < 0)
-        return err_sys(err, ERR_IO, errno, "%s", path);
-    for (int i = 0; i < n; i++) {
+    if (folder_list(&l, path, err) != 0)
+        return -1;
+    for (int i = 0; i < l.n; i++) {
         struct buf CLEANUP(buf_clear) child = BUF_INIT(64 * KIB);
-        buf_addf(&child, "%s/%s", path, entries[i]->d_name);
-        free(entries[i]);
-        if (result == 0)
-            result = buf_check(&child, "path", err);
-        if (result == 0)
-            result = read_path(in, buf_text(&child), depth + 1, false, err);
+        if (l.entries[i]->d_name[0] == '.')
+            continue;
+        buf_addf(&child, "%s/%s", path, l.entries[i]->d_name);
+        if (buf_check(&child, "path", err) != 0 ||
+            read_path(in, buf_text(&child), depth + 1, false, err) != 0)
+            return -1;
     }
-    free(entries);
-    return result;
+    return 0;
 }
 
 /* A file that is named is read whatever it is called. */

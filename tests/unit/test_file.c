@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "tests/unit/expect.h"
 
 /* Each test works in a folder of its own, which is the current one. */
@@ -378,6 +379,27 @@ static void existence(void **state)
     assert_false(file_exists("dangling"));
 }
 
+static void folder_entries(void **state)
+{
+    struct folder_list CLEANUP(folder_list_clear) list = FOLDER_LIST_INIT;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    put("b", "");
+    put(".hidden", "");
+    put("..of-a-mount", "");
+    put("a", "");
+    EXPECT_OK(folder_list(&list, ".", &err), &err);
+    assert_int_equal(list.n, 3);
+    assert_string_equal(list.entries[0]->d_name, ".hidden");
+    assert_string_equal(list.entries[1]->d_name, "a");
+    assert_string_equal(list.entries[2]->d_name, "b");
+    folder_list_clear(&list);
+    EXPECT_ERR(folder_list(&list, "a", &err), &err, ERR_IO, "a: ");
+    EXPECT_ERR(folder_list(&list, "gone", &err), &err, ERR_IO, "gone: ");
+    assert_int_equal(list.n, 0);
+}
+
 #define IN_FOLDER(fn) cmocka_unit_test_setup_teardown(fn, enter, leave)
 
 int main(void)
@@ -399,6 +421,7 @@ int main(void)
         IN_FOLDER(created_once),
         IN_FOLDER(create_follows_no_link),
         IN_FOLDER(existence),
+        IN_FOLDER(folder_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL) != 0;
 }

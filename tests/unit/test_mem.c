@@ -94,7 +94,11 @@ static void arena_pieces(void **state)
     assert_int_equal(copy.len, 0);
     arena_clear(&a);
     assert_int_equal(a.used, 0);
+    assert_int_equal(a.held, 0);
     assert_non_null(arena_new(&a, 1, 50000, &err)); /* larger than a block, and after clear */
+    assert_in_range(a.held, 50000, 50000 + 200);
+    assert_non_null(arena_new(&a, 1, 1, &err)); /* a block of its own */
+    assert_in_range(a.held, 50000 + 4096, 50000 + 4096 + 400);
 }
 
 static void arena_ceiling(void **state)
