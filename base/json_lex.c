@@ -2,62 +2,7 @@
 
 #include <string.h>
 
-#define EACH_BYTE (~UINT64_C(0) / 255) /* 0x0101... */
-#define HIGH_BITS (EACH_BYTE * 0x80)
 #define ESCAPE_U_LEN 6 /* \uXXXX */
-
-enum json_kind json_kind_of(uint8_t first)
-{
-    switch (first) {
-    case '{':
-        return JSON_OBJECT;
-    case '[':
-        return JSON_ARRAY;
-    case '"':
-        return JSON_STRING;
-    case 't':
-        return JSON_TRUE_VALUE;
-    case 'f':
-        return JSON_FALSE_VALUE;
-    case 'n':
-        return JSON_NULL_VALUE;
-    default:
-        return JSON_NUMBER;
-    }
-}
-
-const uint8_t *json_skip_space(const uint8_t *p, const uint8_t *end)
-{
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-        p++;
-    return p;
-}
-
-/* Non-zero when some byte of the word is zero. */
-static uint64_t zero_byte(uint64_t word)
-{
-    return (word - EACH_BYTE) & ~word & HIGH_BITS;
-}
-
-const uint8_t *json_plain_end(const uint8_t *p, const uint8_t *end, bool *ascii)
-{
-    uint64_t seen = 0;
-
-    while (end - p >= 8) {
-        uint64_t word;
-        memcpy(&word, p, sizeof(word));
-        uint64_t control = (word - EACH_BYTE * 0x20) & ~word & HIGH_BITS;
-        if ((zero_byte(word ^ EACH_BYTE * '"') | zero_byte(word ^ EACH_BYTE * '\\') | control) != 0)
-            break;
-        seen |= word;
-        p += 8;
-    }
-    while (p < end && *p != '"' && *p != '\\' && *p >= 0x20)
-        seen |= *p++;
-    if ((seen & HIGH_BITS) != 0)
-        *ascii = false;
-    return p;
-}
 
 static int hex_digit(uint8_t c)
 {

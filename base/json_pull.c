@@ -25,9 +25,34 @@ static const uint8_t *string_end(const uint8_t *p, const uint8_t *end)
     return end;
 }
 
-static const uint8_t *container_end(const uint8_t *p, const uint8_t *end)
+/* The end of the array or object at p, if the index knows it; else NULL. */
+static const uint8_t *indexed_end(const struct json_index *index, const uint8_t *p)
 {
+    const size_t from = (size_t)(p - index->start);
+    size_t low = 0;
+    size_t high = index->n;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const struct json_span *span = &index->spans[middle];
+        if (span->from == from)
+            return index->start + span->to;
+        if (span->from < from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static const uint8_t *container_end(const uint8_t *p, const uint8_t *end,
+                                    const struct json_index *index)
+{
+    const uint8_t *known = index != NULL ? indexed_end(index, p) : NULL;
     size_t depth = 0;
+
+    if (known != NULL && known <= end)
+        return known;
 
     while (p < end) {
         if (*p == '"') {
@@ -51,7 +76,8 @@ static const uint8_t *scalar_end(const uint8_t *p, const uint8_t *end)
 }
 
 /* The value at p; *p is moved behind it. */
-static struct json_view value_at(const uint8_t **p, const uint8_t *end)
+static struct json_view value_at(const uint8_t **p, const uint8_t *end,
+                                 const struct json_index *index)
 {
     const uint8_t *first = *p;
     enum json_kind kind = json_kind_of(*first);
@@ -59,10 +85,10 @@ static struct json_view value_at(const uint8_t **p, const uint8_t *end)
     if (kind == JSON_STRING)
         *p = string_end(first, end);
     else if (kind == JSON_OBJECT || kind == JSON_ARRAY)
-        *p = container_end(first, end);
+        *p = container_end(first, end, index);
     else
         *p = scalar_end(first, end);
-    return (struct json_view) { kind, { first, (size_t)(*p - first) } };
+    return (struct json_view) { kind, { first, (size_t)(*p - first) }, index };
 }
 
 /* Over the one `mark` that may stand at p, and white space on both sides. */
@@ -76,7 +102,7 @@ static const uint8_t *skip_mark(const uint8_t *p, const uint8_t *end, uint8_t ma
 
 struct json_walk json_walk(struct json_view value)
 {
-    struct json_walk walk = { NULL, NULL, value.kind == JSON_OBJECT };
+    struct json_walk walk = { NULL, NULL, value.kind == JSON_OBJECT, value.index };
 
     if ((value.kind != JSON_OBJECT && value.kind != JSON_ARRAY) || value.raw.len < 2)
         return walk;
@@ -94,13 +120,13 @@ bool json_next(struct json_walk *walk, struct json_view *name, struct json_view 
         return false;
     const uint8_t *p = skip_mark(walk->at, walk->end, ',');
     if (p < walk->end && walk->object) {
-        struct json_view found = value_at(&p, walk->end);
+        struct json_view found = value_at(&p, walk->end, walk->index);
         if (name != NULL)
             *name = found;
         p = skip_mark(p, walk->end, ':');
     }
     if (p < walk->end)
-        *value = value_at(&p, walk->end);
+        *value = value_at(&p, walk->end, walk->index);
     walk->at = p;
     return value->kind != JSON_ABSENT;
 }
@@ -211,6 +237,15 @@ static uint8_t fold(struct bytes point)
 
 enum name_match { NAME_OTHER, NAME_SAME, NAME_OTHER_CASE };
 
+/* Most names are told apart by their first letter. An escape, and what is not ASCII, may still be
+ * one. */
+static bool begins_otherwise(struct bytes content, char known)
+{
+    const uint8_t first = content.len > 0 ? content.data[0] : 0;
+
+    return first < 0x80 && first != '\\' && ((first ^ (uint8_t)known) & ~0x20) != 0;
+}
+
 static enum name_match name_match(struct json_view name, const char *known)
 {
     enum name_match match = NAME_SAME;
@@ -218,7 +253,7 @@ static enum name_match name_match(struct json_view name, const char *known)
     uint8_t utf8[JSON_POINT_BYTES];
     struct bytes content;
 
-    if (!string_content(name, &content))
+    if (!string_content(name, &content) || begins_otherwise(content, *known))
         return NAME_OTHER;
     skip_same(&content, &rest);
     while (content.len > 0) {

@@ -25,17 +25,41 @@ enum json_kind {
     JSON_OBJECT
 };
 
-/** One value: its raw text (a string with its quotes). Borrows from the scanned bytes. */
+struct json_index;
+
+/** One value: its raw text (a string with its quotes). Borrows from the scanned bytes, and from the
+ * index that they were scanned with. */
 struct json_view {
     enum json_kind kind;
     struct bytes raw;
+    const struct json_index *index; /* NULL: none */
 };
 
-#define JSON_VIEW_NONE ((struct json_view) { JSON_ABSENT, { NULL, 0 } })
+#define JSON_VIEW_NONE ((struct json_view) { JSON_ABSENT, { NULL, 0 }, NULL })
 
 /** @return 0, or -1 with ERR_MALFORMED (text names the byte offset), ERR_LIMIT (depth,
  * JSON_KEYS_MAX), ERR_NOMEM. */
 int json_scan(struct json_view *root, struct bytes text, struct err *err) MUST_CHECK;
+
+/** Where an array or object begins, and the byte behind it; offsets in the text. */
+struct json_span {
+    uint32_t from, to;
+};
+
+/** Ends of arrays and objects, so that walks step over what they do not look into: for documents
+ * that are walked many times. The caller gives the room; what does not fit is stepped over byte by
+ * byte. */
+struct json_index {
+    struct json_span *spans; /* in the order of `from` */
+    size_t max;
+    size_t n;             /* filled by json_scan_indexed() */
+    const uint8_t *start; /* likewise */
+};
+
+/** json_scan(), filling `index`, which every view that is made from the root then uses. A text of
+ * 4 GiB or more is not indexed. */
+int json_scan_indexed(struct json_view *root, struct bytes text, struct json_index *index,
+                      struct err *err) MUST_CHECK;
 
 /** What to do with members that are not in the table. A name that equals a known one but for case
  * is always refused: readers that fold case would read the document differently. */
@@ -64,6 +88,7 @@ struct json_walk {
     const uint8_t *at;
     const uint8_t *end;
     bool object;
+    const struct json_index *index;
 };
 struct json_walk json_walk(struct json_view value);
 bool json_next(struct json_walk *walk, struct json_view *name,

@@ -9,22 +9,28 @@
 #include <string.h>
 
 #define NAMES_FEW 128 /* members that are open together without allocating: 640 bytes of text */
+#define NAMES_PLAIN 8 /* so many names are compared each with each */
+#define SPAN_LEAST 64 /* bytes of an array or object that is worth a place in the index */
+#define NO_SPAN SIZE_MAX
 
 struct name {
-    uint64_t hash;
-    size_t offset;
+    uint64_t hash; /* set when the object closes, where there are many */
+    size_t offset; /* of the content in the text */
+    size_t len;    /* of the content, as it stands there */
+    bool escaped;
 };
 
 struct level {
     bool object;
     size_t first; /* of its names */
+    size_t span;  /* of its place in the index */
 };
 
 /*
- * The names of all open objects lie on one stack, as keyed hashes; an object's are sorted and
- * compared when it closes. The key is drawn for each scan, so that nobody can prepare names that
- * collide; two different names among 65536 do so with a chance of 2^-33, and then a good document
- * is refused, never a bad one accepted.
+ * The names of all open objects lie on one stack. When an object closes, few are compared as they
+ * are; many as keyed hashes, sorted. The key is drawn for each scan, so that nobody can prepare
+ * names that collide; two different names among 65536 do so with a chance of 2^-33, and then a good
+ * document is refused, never a bad one accepted.
  */
 struct scan {
     const uint8_t *start;
@@ -37,6 +43,7 @@ struct scan {
     struct name *many;
     size_t len;
     size_t cap;
+    struct json_index *index; /* or NULL */
     bool keyed;
     uint8_t key[crypto_shorthash_KEYBYTES];
     struct name few[NAMES_FEW];
@@ -137,12 +144,35 @@ static int scan_word(struct scan *s, const char *word)
     return 0;
 }
 
+static size_t span_open(struct scan *s)
+{
+    struct json_index *index = s->index;
+
+    if (index == NULL || index->n == index->max)
+        return NO_SPAN;
+    index->spans[index->n] = (struct json_span) { .from = (uint32_t)offset(s) };
+    return index->n++;
+}
+
+/* s->at is behind it. A small one without any within is forgotten again. */
+static void span_close(struct scan *s, size_t span)
+{
+    struct json_index *index = s->index;
+
+    if (index == NULL || span == NO_SPAN)
+        return;
+    index->spans[span].to = (uint32_t)offset(s);
+    if (span == index->n - 1 && index->spans[span].to - index->spans[span].from < SPAN_LEAST)
+        index->n--;
+}
+
 static int scan_open(struct scan *s, bool object, enum step *step)
 {
     if (s->depth == JSON_DEPTH_MAX)
         return err_set(s->err, ERR_LIMIT, "byte %zu: deeper than %d levels", offset(s),
                        JSON_DEPTH_MAX);
-    s->levels[s->depth++] = (struct level) { .object = object, .first = s->len };
+    s->levels[s->depth++] =
+        (struct level) { .object = object, .first = s->len, .span = span_open(s) };
     s->at++;
     *step = object ? STEP_FIRST_NAME : STEP_FIRST_ITEM;
     return 0;
@@ -189,23 +219,24 @@ static int names_grow(struct scan *s)
     return 0;
 }
 
-static int name_hash(struct scan *s, uint64_t *hash, struct bytes content, bool escaped)
+static int name_hash(struct scan *s, struct name *name)
 {
     struct buf CLEANUP(buf_clear) plain = BUF_INIT(SIZE_MAX / 2);
+    struct bytes content = { s->start + name->offset, name->len };
     uint8_t out[crypto_shorthash_BYTES];
     static const uint8_t nothing[1];
 
     if (!s->keyed)
         randombytes_buf(s->key, sizeof(s->key));
     s->keyed = true;
-    if (escaped) {
+    if (name->escaped) {
         json_unescape(&plain, content);
         if (buf_check(&plain, "name", s->err) != 0)
             return -1;
         content = buf_bytes(&plain);
     }
     crypto_shorthash(out, content.len > 0 ? content.data : nothing, content.len, s->key);
-    memcpy(hash, out, sizeof(*hash));
+    memcpy(&name->hash, out, sizeof(name->hash));
     return 0;
 }
 
@@ -214,18 +245,19 @@ static int scan_name(struct scan *s, enum step *step)
     const uint8_t *first = s->at;
     struct bytes content;
     bool escaped;
-    uint64_t hash;
 
     if (*first != '"')
         return malformed(s, first, "no member name");
-    if (scan_string(s, &content, &escaped) != 0 || name_hash(s, &hash, content, escaped) != 0)
+    if (scan_string(s, &content, &escaped) != 0)
         return -1;
     if (s->len - s->levels[s->depth - 1].first == JSON_KEYS_MAX)
         return err_set(s->err, ERR_LIMIT, "byte %zu: more than %d members", offset(s),
                        JSON_KEYS_MAX);
     if (s->len == s->cap && names_grow(s) != 0)
         return -1;
-    s->names[s->len++] = (struct name) { .hash = hash, .offset = (size_t)(first - s->start) };
+    s->names[s->len++] = (struct name) { .offset = (size_t)(content.data - s->start),
+                                         .len = content.len,
+                                         .escaped = escaped };
     s->at = json_skip_space(s->at, s->end);
     if (s->at == s->end || *s->at != ':')
         return malformed(s, s->at, "no colon after a member name");
@@ -252,22 +284,62 @@ static void names_sort(struct name *names, size_t n)
     }
 }
 
+static int duplicate(const struct scan *s, const struct name *a, const struct name *b)
+{
+    const size_t later = a->offset > b->offset ? a->offset : b->offset;
+
+    return malformed(s, s->start + later - 1, "a duplicate member name");
+}
+
+/* Escapes make one name of different texts: those are for the hashes. */
+static bool are_plain(const struct name *names, size_t n)
+{
+    if (n > NAMES_PLAIN)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (names[i].escaped)
+            return false;
+    return true;
+}
+
+static struct bytes name_bytes(const struct scan *s, const struct name *name)
+{
+    return (struct bytes) { s->start + name->offset, name->len };
+}
+
+static int compare_plain(const struct scan *s, const struct name *names, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (names[k].len == names[i].len &&
+                bytes_equal(name_bytes(s, &names[k]), name_bytes(s, &names[i])))
+                return duplicate(s, &names[k], &names[i]);
+    return 0;
+}
+
+static int compare_hashed(struct scan *s, struct name *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (name_hash(s, &names[i]) != 0)
+            return -1;
+    names_sort(names, n);
+    for (size_t i = 1; i < n; i++)
+        if (names[i - 1].hash == names[i].hash)
+            return duplicate(s, &names[i - 1], &names[i]);
+    return 0;
+}
+
 static int scan_close(struct scan *s, enum step *step)
 {
-    size_t first = s->levels[--s->depth].first;
-    struct name *names = s->names + first;
-    size_t n = s->len - first;
+    const struct level *level = &s->levels[--s->depth];
+    struct name *names = s->names + level->first;
+    const size_t n = s->len - level->first;
 
-    names_sort(names, n);
-    for (size_t i = 1; i < n; i++) {
-        if (names[i - 1].hash != names[i].hash)
-            continue;
-        size_t a = names[i - 1].offset;
-        size_t b = names[i].offset;
-        return malformed(s, s->start + (a > b ? a : b), "a duplicate member name");
-    }
-    s->len = first;
+    if (are_plain(names, n) ? compare_plain(s, names, n) != 0 : compare_hashed(s, names, n) != 0)
+        return -1;
+    s->len = level->first;
     s->at++;
+    span_close(s, level->span);
     *step = STEP_AFTER;
     return 0;
 }
@@ -305,7 +377,8 @@ static int scan_step(struct scan *s, enum step *step)
     return scan_value(s, step);
 }
 
-int json_scan(struct json_view *root, struct bytes text, struct err *err)
+static int scan_text(struct json_view *root, struct bytes text, struct json_index *index,
+                     struct err *err)
 {
     *root = JSON_VIEW_NONE;
     if (text.len == 0)
@@ -315,6 +388,7 @@ int json_scan(struct json_view *root, struct bytes text, struct err *err)
     s.start = s.at = text.data;
     s.end = text.data + text.len;
     s.err = err;
+    s.index = index;
     s.names = s.few;
     s.cap = NAMES_FEW;
     const uint8_t *first = json_skip_space(s.at, s.end);
@@ -327,8 +401,21 @@ int json_scan(struct json_view *root, struct bytes text, struct err *err)
     s.at = json_skip_space(s.at, s.end);
     if (s.at != s.end)
         return malformed(&s, s.at, "more text after the value");
-    *root = (struct json_view) { json_kind_of(*first), { first, (size_t)(last - first) } };
+    *root = (struct json_view) { json_kind_of(*first), { first, (size_t)(last - first) }, index };
     return 0;
+}
+
+int json_scan(struct json_view *root, struct bytes text, struct err *err)
+{
+    return scan_text(root, text, NULL, err);
+}
+
+int json_scan_indexed(struct json_view *root, struct bytes text, struct json_index *index,
+                      struct err *err)
+{
+    index->n = 0;
+    index->start = text.data;
+    return scan_text(root, text, text.len < UINT32_MAX ? index : NULL, err);
 }
 
 int json_check(struct bytes text, struct err *err)

@@ -126,6 +126,37 @@ static void compare(struct json_view view, const struct jx *tree)
         compare_number(view, tree);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most JSON_DEPTH_MAX */
+static void compare_views(struct json_view a, struct json_view b)
+{
+    struct json_walk walk_a = json_walk(a);
+    struct json_walk walk_b = json_walk(b);
+    struct json_view name_a, name_b, value_a, value_b;
+
+    hold(a.kind == b.kind && a.raw.data == b.raw.data && a.raw.len == b.raw.len);
+    while (json_next(&walk_a, &name_a, &value_a)) {
+        hold(json_next(&walk_b, &name_b, &value_b));
+        hold(name_a.raw.data == name_b.raw.data && name_a.raw.len == name_b.raw.len);
+        compare_views(value_a, value_b);
+    }
+    hold(!json_next(&walk_b, &name_b, &value_b));
+}
+
+/* With an index, whole or too small, every walk sees the same. */
+static void scan_indexed(struct json_view root, struct bytes text)
+{
+    static const size_t rooms[] = { 0, 1, 3, 64 };
+
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        struct json_span spans[64];
+        struct json_index index = { .spans = spans, .max = rooms[i] };
+        struct json_view again;
+        hold(json_scan_indexed(&again, text, &index, NULL) == 0);
+        hold(index.n <= rooms[i]);
+        compare_views(root, again);
+    }
+}
+
 /* What we write, both readers read. */
 static void write_and_read(const struct jx *tree, enum jx_style style)
 {
@@ -159,6 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (pull != 0)
         return 0;
     compare(view, tree);
+    scan_indexed(view, text);
     write_and_read(tree, JX_COMPACT);
     write_and_read(tree, JX_INDENT);
     return 0;

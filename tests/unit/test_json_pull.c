@@ -299,6 +299,34 @@ static void test_walk(void **state)
     assert_int_equal(value.kind, JSON_ABSENT);
 }
 
+/* What is small, or does not fit, has no place; all else is stepped over by its place. */
+static void test_index(void **state)
+{
+    static const char sixty_four[] = "[\"123456789012345678901234567890"
+                                     "123456789012345678901234567890\"]";
+    static const char text[] = "{\"a\":[1],\"b\":%s,\"c\":{\"d\":%s}}";
+    struct buf CLEANUP(buf_clear) whole = BUF_INIT(TEXT_MAX);
+    struct json_span spans[4];
+    struct json_view root, b, c;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_int_equal(strlen(sixty_four), 64);
+    buf_addf(&whole, text, sixty_four, sixty_four);
+    const struct json_member members[] = { { "b", &b, JSON_ARRAY, true },
+                                           { "c", &c, JSON_OBJECT, true } };
+    for (size_t max = 0; max <= 4; max++) {
+        struct json_index index = { .spans = spans, .max = max };
+        EXPECT_OK(json_scan_indexed(&root, buf_bytes(&whole), &index, &err), &err);
+        assert_true(index.n <= max);
+        EXPECT_OK(json_members(root, members, 2, JSON_REST_IGNORED, "root", &err), &err);
+        assert_true(bytes_is(b.raw, sixty_four));
+        assert_int_equal(c.raw.len, 64 + strlen("{\"d\":}"));
+    }
+    assert_int_equal(spans[1].from, strlen("{\"a\":[1],\"b\":"));
+    assert_int_equal(spans[1].to - spans[1].from, 64);
+}
+
 static void test_count(void **state)
 {
     (void)state;
@@ -442,7 +470,7 @@ static const struct members_row members_rows[] = {
 static void test_members_row(void **state)
 {
     const struct members_row *row = *state;
-    struct json_view key = { JSON_NUMBER, BYTES_LIT("1") };
+    struct json_view key = { JSON_NUMBER, BYTES_LIT("1"), NULL };
     struct json_view flag = key;
     struct json_view any = key;
     struct json_view size = key;
@@ -487,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_every_twin_is_found),
         cmocka_unit_test(test_names_of_nested_objects_are_kept_apart),
         cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_index),
         cmocka_unit_test(test_count),
         cmocka_unit_test(test_string),
         cmocka_unit_test(test_string_refuses),
