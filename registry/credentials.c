@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "registry/auth_files.h"
 #include "registry/docker_config.h"
 #include "registry/helper.h"
 
@@ -186,6 +187,8 @@ static int note_places(struct credentials *c, struct err *err)
         c->places[0].required = true;
         return 0;
     }
+    if (c->options.n_auth_files > 0)
+        return 0; /* they are listed when they are asked */
     if (explicit != NULL)
         return add_place(c, explicit, "", CONFIG_CONTAINERS, err);
     if (home_folder(&home, err) != 0)
@@ -207,6 +210,8 @@ static int check_options(const struct credentials_options *o, struct err *err)
 
     if ((o->username == NULL) != (o->password == NULL))
         return err_set(err, ERR_USAGE, "a user name and a password belong together");
+    if (o->auth_file != NULL && o->n_auth_files > 0)
+        return err_set(err, ERR_USAGE, "either one credentials file or several");
     if (o->username != NULL && o->token != NULL)
         return err_set(err, ERR_USAGE, "either a password or a token");
     if (user.len > 0 && (!text_plain(user) || memchr(user.data, ':', user.len) != NULL))
@@ -392,6 +397,22 @@ static int find_in_place(struct credential *out, struct question *q, const struc
     return text.len == 0 ? 0 : find_in_text(out, q, text, "DOCKER_AUTH_CONFIG", err);
 }
 
+/* Listed anew each time: a Secret that was swapped, or came, shows with the next question. */
+static int find_listed(struct credential *out, struct question *q, struct err *err)
+{
+    struct auth_files CLEANUP(auth_files_clear) files = { NULL, 0, 0 };
+    const struct credentials_options *o = &q->all->options;
+
+    q->query.form = CONFIG_DOCKER;
+    for (size_t i = 0; i < o->n_auth_files; i++)
+        if (auth_files_add(&files, o->auth_files[i], err) != 0)
+            return -1;
+    for (size_t i = 0; i < files.n && out->kind == CREDENTIAL_NONE; i++)
+        if (find_in_file(out, q, files.list[i], true, err) != 0)
+            return -1;
+    return 0;
+}
+
 static int find_anywhere(struct credential *out, struct question *q, struct err *err)
 {
     bool told = false;
@@ -401,7 +422,7 @@ static int find_anywhere(struct credential *out, struct question *q, struct err 
     for (size_t i = 0; !told && i < q->all->n_places && out->kind == CREDENTIAL_NONE; i++)
         if (find_in_place(out, q, &q->all->places[i], err) != 0)
             return -1;
-    return 0;
+    return told ? 0 : find_listed(out, q, err);
 }
 
 int credentials_find_elsewhere(struct credential *out, struct credentials *c, const char *host,

@@ -23,10 +23,13 @@ void credential_clear(struct credential *c);
 struct credentials_options {
     const char *username; /* with `password` */
     const struct secret *password;
-    const struct secret *token; /* a ready bearer token */
-    const char *auth_file;      /* instead of every usual place */
-    struct hosts *hosts;        /* credentials that registries.yaml names, or NULL */
-    int helper_ms;              /* time for one run of a helper; 0: HELPER_TIMEOUT_MS */
+    const struct secret *token;    /* a ready bearer token */
+    const char *auth_file;         /* instead of every usual place */
+    const char *const *auth_files; /* or several: files, or folders of them (auth_files.h); the
+                                      first that knows a host counts */
+    size_t n_auth_files;
+    struct hosts *hosts; /* credentials that registries.yaml names, or NULL */
+    int helper_ms;       /* time for one run of a helper; 0: HELPER_TIMEOUT_MS */
 };
 
 /**

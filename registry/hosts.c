@@ -48,6 +48,7 @@ void hosts_free(struct hosts *hosts)
         free(hosts->certs_bases[i]);
     free(hosts->unknown);
     free(hosts->entries);
+    free(hosts->files);
     arena_clear(&hosts->texts);
     pthread_mutex_destroy(&hosts->lock);
     free(hosts);
@@ -94,18 +95,30 @@ static struct hosts *hosts_new(struct err *err)
     return NULL;
 }
 
-int hosts_parse(struct hosts **out, struct bytes text, const char *name, struct err *err)
+static int parse(struct hosts **out, struct bytes text, const char *name, struct file_marks *marks,
+                 struct err *err)
 {
     struct hosts *CLEANUP(hosts_freep) hosts = hosts_new(err);
 
     *out = NULL;
-    if (hosts == NULL || hosts_read_yaml(hosts, text, name, err) != 0)
+    if (hosts == NULL || hosts_read_yaml(hosts, text, name, marks, err) != 0)
         return -1;
     *out = STEAL(hosts);
     return 0;
 }
 
+int hosts_parse(struct hosts **out, struct bytes text, const char *name, struct err *err)
+{
+    return parse(out, text, name, NULL, err);
+}
+
 int hosts_load(struct hosts **out, const char *path, struct err *err)
+{
+    return hosts_load_marked(out, path, NULL, err);
+}
+
+int hosts_load_marked(struct hosts **out, const char *path, struct file_marks *marks,
+                      struct err *err)
 {
     struct buf CLEANUP(buf_clear) text = BUF_INIT(CONFIG_FILE_MAX);
 
@@ -114,12 +127,14 @@ int hosts_load(struct hosts **out, const char *path, struct err *err)
         *out = hosts_new(err);
         return *out == NULL ? -1 : 0;
     }
+    if (marks != NULL && file_marks_add(marks, path, err) != 0)
+        return -1;
     if (file_read(&text, path, err) != 0) {
         if (err != NULL && err->code == ERR_NOT_FOUND)
             err->code = ERR_CONFIG; /* the command line names it */
         return -1;
     }
-    return hosts_parse(out, buf_bytes(&text), path, err);
+    return parse(out, buf_bytes(&text), path, marks, err);
 }
 
 /* With the lock held. */
@@ -165,4 +180,33 @@ int hosts_find(struct host_settings *out, struct hosts *hosts, const char *host,
     int r = find(out, hosts, name, err);
     pthread_mutex_unlock(&hosts->lock);
     return r;
+}
+
+const char *hosts_named(const struct hosts *hosts, size_t i)
+{
+    return i < hosts->n_named ? hosts->entries[i].host : NULL;
+}
+
+const struct host_file *hosts_file(const struct hosts *hosts, size_t i)
+{
+    return i < hosts->n_files ? &hosts->files[i] : NULL;
+}
+
+const char *hosts_certs_base(const struct hosts *hosts, size_t i)
+{
+    size_t seen = 0;
+
+    for (size_t k = 0; k < CERTS_BASES; k++)
+        if (hosts->certs_bases[k] != NULL && seen++ == i)
+            return hosts->certs_bases[k];
+    return NULL;
+}
+
+bool hosts_name(struct hosts *hosts, const char *host)
+{
+    pthread_mutex_lock(&hosts->lock);
+    const struct host_entry *entry = hosts_lookup(hosts, host);
+    bool named = entry != NULL && entry->settings.named;
+    pthread_mutex_unlock(&hosts->lock);
+    return named;
 }

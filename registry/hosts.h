@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "base/file_mark.h"
 #include "registry/reference.h"
 
 /* How each registry host is reached: registries.yaml (design/policy.md), with certs.d merged in. */
@@ -41,6 +42,10 @@ struct hosts;
  * for.
  */
 int hosts_load(struct hosts **out, const char *path, struct err *err) MUST_CHECK;
+/** The same, noting in `marks` (or NULL) every file that is read or could not be, and every one
+ * that is named to be read later. */
+int hosts_load_marked(struct hosts **out, const char *path, struct file_marks *marks,
+                      struct err *err) MUST_CHECK;
 /** The same from memory; `name` stands in messages and its folder is the base of paths. */
 int hosts_parse(struct hosts **out, struct bytes text, const char *name,
                 struct err *err) MUST_CHECK;
@@ -56,5 +61,22 @@ void hosts_freep(struct hosts **hosts);
  */
 int hosts_find(struct host_settings *out, struct hosts *hosts, const char *host,
                struct err *err) MUST_CHECK;
+
+/** A host that registries.yaml names, the i-th, as in struct reference; NULL past the last. */
+const char *hosts_named(const struct hosts *hosts, size_t i);
+
+/** A file that registries.yaml names. */
+struct host_file {
+    const char *path;
+    bool credentials; /* read whenever they are needed; the others (certificates, keys) once */
+};
+/** The i-th, or NULL. */
+const struct host_file *hosts_file(const struct hosts *hosts, size_t i);
+
+/** A folder that certs.d folders of hosts are looked for in, there or not; NULL past the last. */
+const char *hosts_certs_base(const struct hosts *hosts, size_t i);
+
+/** Does registries.yaml name this host, as reference.host has it? Reads no file. Thread-safe. */
+bool hosts_name(struct hosts *hosts, const char *host);
 
 #endif

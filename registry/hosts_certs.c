@@ -1,10 +1,10 @@
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/limits.h"
 #include "registry/hosts_private.h"
 
@@ -48,18 +48,6 @@ int certs_folder(char **out, struct hosts *hosts, const char *host, struct err *
     return 0;
 }
 
-struct listing {
-    struct dirent **names;
-    int n;
-};
-
-static void listing_clear(struct listing *l)
-{
-    for (int i = 0; i < l->n; i++)
-        free(l->names[i]);
-    free(l->names);
-}
-
 static bool ends_with(const char *name, const char *suffix)
 {
     size_t len = strlen(name);
@@ -69,19 +57,20 @@ static bool ends_with(const char *name, const char *suffix)
 }
 
 /* Is "<stem of name><suffix>" in the folder? The stem is what stands before `old`. */
-static bool has_partner(const struct listing *l, const char *name, const char *old,
+static bool has_partner(const struct folder_list *l, const char *name, const char *old,
                         const char *suffix)
 {
     size_t stem = strlen(name) - strlen(old);
 
     for (int i = 0; i < l->n; i++)
-        if (strncmp(l->names[i]->d_name, name, stem) == 0 &&
-            strcmp(l->names[i]->d_name + stem, suffix) == 0)
+        if (strncmp(l->entries[i]->d_name, name, stem) == 0 &&
+            strcmp(l->entries[i]->d_name + stem, suffix) == 0)
             return true;
     return false;
 }
 
-static int lone_half(const struct listing *l, const char *folder, const char *name, struct err *err)
+static int lone_half(const struct folder_list *l, const char *folder, const char *name,
+                     struct err *err)
 {
     if (ends_with(name, ".cert"))
         return err_set(err, ERR_CONFIG, "%s: %s has no .key beside it", folder, name);
@@ -109,10 +98,10 @@ static int set_pair(struct host_entry *entry, struct hosts *hosts, const char *f
     return 0;
 }
 
-static int check_pairs(const struct listing *l, const char *folder, struct err *err)
+static int check_pairs(const struct folder_list *l, const char *folder, struct err *err)
 {
     for (int i = 0; i < l->n; i++) {
-        const char *name = l->names[i]->d_name;
+        const char *name = l->entries[i]->d_name;
         if ((ends_with(name, ".cert") && !has_partner(l, name, ".cert", ".key")) ||
             (ends_with(name, ".key") && !has_partner(l, name, ".key", ".cert")))
             return lone_half(l, folder, name, err);
@@ -132,18 +121,15 @@ static int add_authority(struct buf *pem, const char *folder, const char *name, 
 
 int certs_merge(struct host_entry *entry, struct hosts *hosts, const char *folder, struct err *err)
 {
-    CLEANUP(listing_clear) struct listing l = { 0 };
+    struct folder_list CLEANUP(folder_list_clear) l = FOLDER_LIST_INIT;
     struct buf CLEANUP(buf_clear) pem = BUF_INIT(HOST_CA_MAX);
     struct host_entry merged = *entry;
 
-    l.n = scandir(folder, &l.names, NULL, alphasort);
-    if (l.n < 0)
-        return err_sys(err, ERR_IO, errno, "%s", folder);
-    if (check_pairs(&l, folder, err) != 0)
+    if (folder_list(&l, folder, err) != 0 || check_pairs(&l, folder, err) != 0)
         return -1;
     buf_add_text(&pem, entry->settings.ca_pem == NULL ? "" : entry->settings.ca_pem);
     for (int i = 0; i < l.n; i++) {
-        const char *name = l.names[i]->d_name;
+        const char *name = l.entries[i]->d_name;
         if (ends_with(name, ".crt") && add_authority(&pem, folder, name, err) != 0)
             return -1;
         if (ends_with(name, ".cert") && set_pair(&merged, hosts, folder, name, err) != 0)

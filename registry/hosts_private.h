@@ -22,6 +22,9 @@ struct hosts {
     struct arena texts;
     struct host_entry *entries;
     size_t n, cap;
+    size_t n_named;          /* of them, those of the file: the first */
+    struct host_file *files; /* that the file names: their texts are in `texts` */
+    size_t n_files, cap_files;
     char *certs_bases[CERTS_BASES]; /* NULL where there is none */
     char *unknown; /* the last host that nothing is known of: many look-ups in a row are of one */
 };
@@ -40,8 +43,8 @@ int certs_folder(char **out, struct hosts *hosts, const char *host, struct err *
 int certs_merge(struct host_entry *entry, struct hosts *hosts, const char *folder,
                 struct err *err) MUST_CHECK;
 
-/** Read registries.yaml into an empty `hosts`. */
+/** Read registries.yaml into an empty `hosts`; `marks` may be NULL. */
 int hosts_read_yaml(struct hosts *hosts, struct bytes text, const char *name,
-                    struct err *err) MUST_CHECK;
+                    struct file_marks *marks, struct err *err) MUST_CHECK;
 
 #endif

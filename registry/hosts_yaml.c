@@ -9,6 +9,7 @@
 #include "registry/hosts_private.h"
 
 #define KEY_SHOWN_MAX 64 /* of a key or value, in messages */
+#define HOST_FILES 4     /* that one host can name: ca, cert, key, credentials */
 
 /* One reading of the file. */
 struct reader {
@@ -16,6 +17,7 @@ struct reader {
     const char *name;
     struct bytes folder; /* of the file, without its last slash */
     bool versioned;
+    struct file_marks *marks; /* of what is read, or NULL */
     struct host_entry *entry; /* the host under way */
 };
 
@@ -103,14 +105,27 @@ static int join_path(const char **out, struct reader *r, struct bytes path, stru
     return *out == NULL ? -1 : 0;
 }
 
+static int note_file(struct reader *r, const char *path, bool credentials, struct err *err)
+{
+    struct hosts *hosts = r->hosts;
+    void *files = hosts->files;
+
+    if (mem_grow(&files, &hosts->cap_files, hosts->n_files, sizeof(*hosts->files),
+                 HOSTS_MAX * HOST_FILES, err) != 0)
+        return -1;
+    hosts->files = files;
+    hosts->files[hosts->n_files++] = (struct host_file) { path, credentials };
+    return r->marks == NULL ? 0 : file_marks_add(r->marks, path, err);
+}
+
 static int read_path(const char **out, struct reader *r, const struct yaml_node *node,
-                     struct err *err)
+                     bool credentials, struct err *err)
 {
     struct bytes text;
 
-    if (read_text(&text, r, node, err) != 0)
+    if (read_text(&text, r, node, err) != 0 || join_path(out, r, text, err) != 0)
         return -1;
-    return join_path(out, r, text, err);
+    return note_file(r, *out, credentials, err);
 }
 
 static int read_ca(struct reader *r, const struct yaml_node *value, struct err *err)
@@ -118,7 +133,7 @@ static int read_ca(struct reader *r, const struct yaml_node *value, struct err *
     struct buf CLEANUP(buf_clear) pem = BUF_INIT(HOST_CA_MAX);
     const char *path = NULL;
 
-    if (read_path(&path, r, value, err) != 0)
+    if (read_path(&path, r, value, false, err) != 0)
         return -1;
     if (certs_read(&pem, path, err) != 0)
         return located(r, value, err);
@@ -128,12 +143,12 @@ static int read_ca(struct reader *r, const struct yaml_node *value, struct err *
 
 static int read_cert(struct reader *r, const struct yaml_node *value, struct err *err)
 {
-    return read_path(&r->entry->settings.cert_file, r, value, err);
+    return read_path(&r->entry->settings.cert_file, r, value, false, err);
 }
 
 static int read_key(struct reader *r, const struct yaml_node *value, struct err *err)
 {
-    return read_path(&r->entry->settings.key_file, r, value, err);
+    return read_path(&r->entry->settings.key_file, r, value, false, err);
 }
 
 static int read_client(struct reader *r, const struct yaml_node *value, struct err *err)
@@ -149,7 +164,7 @@ static int read_client(struct reader *r, const struct yaml_node *value, struct e
 
 static int read_credentials_file(struct reader *r, const struct yaml_node *value, struct err *err)
 {
-    return read_path(&r->entry->settings.credentials_file, r, value, err);
+    return read_path(&r->entry->settings.credentials_file, r, value, true, err);
 }
 
 static int read_credentials_helper(struct reader *r, const struct yaml_node *value, struct err *err)
@@ -336,6 +351,7 @@ static int read_host(struct reader *r, const struct yaml_node *name, const struc
     r->entry = hosts_add(r->hosts, host, err);
     if (r->entry == NULL)
         return located(r, name, err);
+    r->hosts->n_named = r->hosts->n;
     r->entry->settings.named = true;
     r->entry->settings.parallel = HTTP_PARALLEL_NAMED;
     if (value->kind == YAML_NULL)
@@ -361,13 +377,14 @@ static int read_version(struct reader *r, const struct yaml_node *value, struct 
     return 0;
 }
 
-int hosts_read_yaml(struct hosts *hosts, struct bytes text, const char *name, struct err *err)
+int hosts_read_yaml(struct hosts *hosts, struct bytes text, const char *name,
+                    struct file_marks *marks, struct err *err)
 {
     static const struct key keys[] = { { "version", read_version },
                                        { "registries", read_registries } };
     CLEANUP(yaml_freep) struct yaml_doc *doc = NULL;
     const char *slash = strrchr(name, '/');
-    struct reader r = { .hosts = hosts, .name = name };
+    struct reader r = { .hosts = hosts, .name = name, .marks = marks };
 
     r.folder =
         slash == NULL ? BYTES_LIT(".") : bytes_part(bytes_text(name), 0, (size_t)(slash - name));

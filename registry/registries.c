@@ -220,6 +220,8 @@ static int load(struct registries *r, struct err *err)
         .password = o->password,
         .token = o->token,
         .auth_file = o->auth_file,
+        .auth_files = o->auth_files,
+        .n_auth_files = o->n_auth_files,
     };
 
     if (hosts_load(&r->hosts, o->file, err) != 0)
@@ -366,6 +368,11 @@ int registries_evidence(struct reference *out, struct registries *r, const struc
         registries_note(r, &r->elsewhere, place->host, err) != 0)
         return -1;
     return reference_copy(out, place, err);
+}
+
+bool registries_names(struct registries *r, const struct reference *image)
+{
+    return image->layout || hosts_name(r->hosts, image->host);
 }
 
 uint64_t registries_exchanges(struct registries *r)

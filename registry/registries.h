@@ -17,9 +17,11 @@ struct registries_options {
     const char *user_agent; /* "bulla-verify/0.1.0" */
     const char *username;   /* with `password`: for every registry host named on the command line */
     const struct secret *password;
-    const struct secret *token; /* a ready bearer token */
-    const char *auth_file;      /* instead of the usual places (registry.md 7.3) */
-    const char *ca_file;        /* added to the system's */
+    const struct secret *token;    /* a ready bearer token */
+    const char *auth_file;         /* instead of the usual places (registry.md 7.3) */
+    const char *const *auth_files; /* or several: files, or folders of them (auth_files.h) */
+    size_t n_auth_files;
+    const char *ca_file; /* added to the system's */
     const char *cert_file, *key_file;
     bool plain_http;     /* plain HTTP is allowed for every host */
     bool insecure;       /* certificates are not checked */
@@ -52,6 +54,10 @@ int store_open(struct store **out, struct registries *r, const struct reference 
  * repository path itself, as COSIGN_REPOSITORY does. */
 int registries_evidence(struct reference *out, struct registries *r, const struct reference *image,
                         size_t i, struct err *err) MUST_CHECK;
+
+/** Does registries.yaml name the host of this image? A layout has none to be named, and is as good
+ * as one that is. Reads no file. */
+bool registries_names(struct registries *r, const struct reference *image);
 
 uint64_t registries_exchanges(struct registries *r); /* HTTP exchanges so far */
 

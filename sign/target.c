@@ -38,7 +38,7 @@ int target_facts(struct fact_set *out, const struct target *target, const struct
     fact_set_init(out);
     if (!target->options->upload)
         return 0;
-    if (engine_facts(out, target->evidence, &query, err) != 0)
+    if (engine_facts(out, target->evidence, &query, NULL, err) != 0)
         return -1;
     if (out->complete || out->incomplete.code == ERR_LIMIT || out->incomplete.code == ERR_NOT_FOUND)
         return 0;

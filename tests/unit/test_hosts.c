@@ -91,6 +91,25 @@ static void whole_file(void **state)
     EXPECT_ERR(hosts_find(&s, hosts, "../x", &err), &err, ERR_USAGE, "host name");
 }
 
+/* Asked of what references hold, normalised; a host that certs.d knows is not named by it. */
+static void named_hosts(void **state)
+{
+    static const char text[] = HEAD "  Registry.Acme.Example:443: {}\n  index.docker.io:\n";
+    struct folder *f = *state;
+    CLEANUP(hosts_freep) struct hosts *hosts = NULL;
+    struct host_settings s;
+    struct err err = ERR_INIT;
+
+    EXPECT_OK(hosts_parse(&hosts, BYTES_LIT(text), folder_path(f, "registries.yaml"), &err), &err);
+    assert_true(hosts_name(hosts, "registry.acme.example"));
+    assert_true(hosts_name(hosts, "docker.io"));
+    assert_false(hosts_name(hosts, "registry.acme.example:5000"));
+    assert_false(hosts_name(hosts, "acme.example"));
+    assert_false(hosts_name(hosts, "quay.example"));
+    EXPECT_OK(hosts_find(&s, hosts, "quay.example", &err), &err);
+    assert_false(hosts_name(hosts, "quay.example"));
+}
+
 struct refused {
     const char *name;
     const char *text;
@@ -194,6 +213,59 @@ static void files(void **state)
     EXPECT_OK(hosts_load(&hosts, NULL, &err), &err);
 }
 
+/* What a change of would be a change of how registries are reached. */
+static void files_are_told(void **state)
+{
+    struct folder *f = *state;
+    CLEANUP(hosts_freep) struct hosts *hosts = NULL;
+    CLEANUP(file_marks_clear) struct file_marks marks = { NULL, 0, 0 };
+    static const struct {
+        const char *name;
+        bool credentials;
+    } wanted[] = { { "ca.pem", false }, { "c", false }, { "k", false }, { "login.json", true } };
+    struct err err = ERR_INIT;
+
+    assert_int_equal(folder_write(f, "told.yaml",
+                                  HEAD "  b.x:\n    ca: ca.pem\n    client: {cert: c, key: k}\n"
+                                       "  a.x: {credentials: {file: login.json}}\n  C.x:\n",
+                                  0600),
+                     0);
+    EXPECT_OK(hosts_load_marked(&hosts, folder_path(f, "told.yaml"), &marks, &err), &err);
+    assert_string_equal(marks.items[0].path, folder_path(f, "told.yaml"));
+    assert_int_equal(marks.n, 1 + ARRAY_LEN(wanted));
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        const struct host_file *file = hosts_file(hosts, i);
+        assert_string_equal(file->path, folder_path(f, wanted[i].name));
+        assert_int_equal(file->credentials, wanted[i].credentials);
+        assert_string_equal(marks.items[i + 1].path, file->path);
+    }
+    assert_null(hosts_file(hosts, ARRAY_LEN(wanted)));
+    assert_string_equal(hosts_named(hosts, 0), "b.x");
+    assert_string_equal(hosts_named(hosts, 1), "a.x");
+    assert_string_equal(hosts_named(hosts, 2), "c.x");
+    assert_null(hosts_named(hosts, 3));
+    assert_non_null(strstr(hosts_certs_base(hosts, 0), "/.config/containers/certs.d"));
+    assert_null(hosts_certs_base(hosts, 3));
+}
+
+/* An authority that is not there is noted too: that it comes is a change. */
+static void missing_files_are_told(void **state)
+{
+    struct folder *f = *state;
+    CLEANUP(hosts_freep) struct hosts *hosts = NULL;
+    CLEANUP(file_marks_clear) struct file_marks marks = { NULL, 0, 0 };
+    struct err err = ERR_INIT;
+
+    assert_int_equal(folder_write(f, "told.yaml", HEAD "  b.x: {ca: later.pem}\n", 0600), 0);
+    EXPECT_ERR(hosts_load_marked(&hosts, folder_path(f, "told.yaml"), &marks, &err), &err,
+               ERR_CONFIG, "later.pem");
+    assert_null(hosts);
+    assert_int_equal(marks.n, 2);
+    assert_false(marks.items[1].there);
+    assert_int_equal(folder_write(f, "later.pem", PEM("x"), 0600), 0);
+    assert_false(file_marks_same(&marks));
+}
+
 #define CERTS ".config/containers/certs.d/"
 
 static void certs_are_merged(void **state)
@@ -283,9 +355,11 @@ int main(void)
 {
     void *folder = NULL;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_file),    cmocka_unit_test(sixteen_places),
-        cmocka_unit_test(files),         cmocka_unit_test(certs_are_merged),
-        cmocka_unit_test(certs_refused), cmocka_unit_test(many_threads),
+        cmocka_unit_test(whole_file),       cmocka_unit_test(named_hosts),
+        cmocka_unit_test(sixteen_places),   cmocka_unit_test(files),
+        cmocka_unit_test(files_are_told),   cmocka_unit_test(missing_files_are_told),
+        cmocka_unit_test(certs_are_merged), cmocka_unit_test(certs_refused),
+        cmocka_unit_test(many_threads),
     };
 
     int failed = cmocka_run_group_tests(tests, make_files, remove_files);
