@@ -144,18 +144,23 @@ static int read_entries(struct kube_walker *w, struct kube_value list, const str
 
 int kube_pod_spec(struct kube_walker *w, struct kube_value spec, size_t *fields)
 {
+    const char *names[ARRAY_LEN(field_rows)];
+    struct kube_value lists[ARRAY_LEN(field_rows)];
     size_t depth = w->depth;
-    struct kube_value list;
 
     *fields = 0;
+    for (size_t i = 0; i < ARRAY_LEN(field_rows); i++)
+        names[i] = field_rows[i].list;
+    if (kube_get_all(lists, spec, names, ARRAY_LEN(names), w->err) != 0)
+        return kube_wrap(w, spec);
     for (size_t i = 0; i < ARRAY_LEN(field_rows); i++) {
-        if (kube_descend(w, &list, spec, field_rows[i].list) != 0)
+        if (kube_form(lists[i]) == KUBE_ABSENT)
+            continue;
+        ++*fields;
+        if (kube_step_member(w, names[i]) != 0)
+            return kube_wrap(w, spec);
+        if (read_entries(w, lists[i], &field_rows[i]) != 0)
             return -1;
-        if (kube_form(list) != KUBE_ABSENT) {
-            ++*fields;
-            if (read_entries(w, list, &field_rows[i]) != 0)
-                return -1;
-        }
         w->depth = depth;
     }
     return 0;
@@ -231,17 +236,30 @@ static int inherit_kind(struct kube_walker *w, struct kube_value object,
     return w->kind != NULL ? 0 : kube_wrap(w, object);
 }
 
-static int read_kind(struct kube_walker *w, struct kube_value object,
+/* What every object has. */
+struct head {
+    struct kube_value object, api_version, kind, metadata;
+};
+
+static int read_head(struct head *out, const struct kube_walker *w, struct kube_value object)
+{
+    static const char *const names[] = { "apiVersion", "kind", "metadata" };
+    struct kube_value values[ARRAY_LEN(names)];
+
+    *out = (struct head) { object, KUBE_NONE, KUBE_NONE, KUBE_NONE };
+    if (kube_get_all(values, object, names, ARRAY_LEN(names), w->err) != 0)
+        return kube_wrap(w, object);
+    *out = (struct head) { object, values[0], values[1], values[2] };
+    return 0;
+}
+
+static int read_kind(struct kube_walker *w, const struct head *head,
                      const struct inherited *inherited)
 {
-    struct kube_value api_version, kind;
+    const struct kube_value object = head->object;
+    const struct kube_value api_version = head->api_version;
+    const struct kube_value kind = head->kind;
 
-    if (kube_descend(w, &api_version, object, "apiVersion") != 0)
-        return -1;
-    w->depth = 0;
-    if (kube_descend(w, &kind, object, "kind") != 0)
-        return -1;
-    w->depth = 0;
     if (kube_form(api_version) == KUBE_ABSENT && kube_form(kind) == KUBE_ABSENT)
         return inherit_kind(w, object, inherited);
     if (kube_form(api_version) == KUBE_ABSENT || kube_form(kind) == KUBE_ABSENT)
@@ -262,16 +280,15 @@ static int read_kind(struct kube_walker *w, struct kube_value object,
 }
 
 /* A member of `metadata`; NULL when it is not there or empty. */
-static int read_name(struct kube_walker *w, const char **out, struct kube_value metadata,
+static int read_name(struct kube_walker *w, const char **out, struct kube_value value,
                      const char *member)
 {
     size_t depth = w->depth;
     const char *text = NULL;
-    struct kube_value value;
 
     *out = NULL;
-    if (kube_descend(w, &value, metadata, member) != 0)
-        return -1;
+    if (kube_step_member(w, member) != 0)
+        return kube_wrap(w, value);
     if (kube_form(value) != KUBE_ABSENT && kube_keep_text(w, &text, value, KUBE_NAME_MAX) != 0)
         return -1;
     if (text != NULL && *text != '\0')
@@ -280,17 +297,21 @@ static int read_name(struct kube_walker *w, const char **out, struct kube_value 
     return 0;
 }
 
-static int read_metadata(struct kube_walker *w, struct kube_value object)
+static int read_metadata(struct kube_walker *w, const struct head *head)
 {
-    struct kube_value metadata;
+    static const char *const names[] = { "name", "generateName", "namespace" };
+    struct kube_value values[ARRAY_LEN(names)];
+    const struct kube_value metadata = head->metadata;
 
-    if (kube_descend(w, &metadata, object, "metadata") != 0)
-        return -1;
+    if (kube_step_member(w, "metadata") != 0)
+        return kube_wrap(w, head->object);
     if (kube_form(metadata) != KUBE_ABSENT && kube_form(metadata) != KUBE_MAPPING)
         return kube_refuse(w, metadata, "not an object");
-    if (read_name(w, &w->name, metadata, "name") != 0 ||
-        (w->name == NULL && read_name(w, &w->name, metadata, "generateName") != 0) ||
-        read_name(w, &w->namespace, metadata, "namespace") != 0)
+    if (kube_get_all(values, metadata, names, ARRAY_LEN(names), w->err) != 0)
+        return kube_wrap(w, metadata);
+    if (read_name(w, &w->name, values[0], names[0]) != 0 ||
+        (w->name == NULL && read_name(w, &w->name, values[1], names[1]) != 0) ||
+        read_name(w, &w->namespace, values[2], names[2]) != 0)
         return -1;
     w->depth = 0;
     return 0;
@@ -360,12 +381,14 @@ static int read_object(const struct kube_walker *above, struct kube_value object
                        const struct inherited *inherited)
 {
     struct kube_walker w;
+    struct head head;
 
     memset(&w, 0, offsetof(struct kube_walker, steps));
     w.out = above->out;
     w.source = above->source;
     w.err = above->err;
-    if (read_kind(&w, object, inherited) != 0 || read_metadata(&w, object) != 0)
+    if (read_head(&head, &w, object) != 0 || read_kind(&w, &head, inherited) != 0 ||
+        read_metadata(&w, &head) != 0)
         return -1;
     const struct kind_row *row = find_row(bytes_text(w.group), bytes_text(w.kind));
     if (row == NULL)

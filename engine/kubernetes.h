@@ -52,6 +52,7 @@ struct kube_source {
     const char *file;               /* for messages, and borrowed by the images; may be NULL */
     struct kube_lines *lines;       /* of the JSON text; NULL: lines are not known */
     const struct kube_kinds *kinds; /* may be NULL */
+    size_t max;                     /* images in the list; 0: IMAGES_MAX */
 };
 
 /**

@@ -226,7 +226,8 @@ int kube_add(struct kube_walker *w, struct kube_value value)
     if (keep_paths(&image, w) != 0)
         return kube_wrap(w, value);
     void *array = w->out->images;
-    int grown = mem_grow(&array, &w->out->cap, w->out->n, sizeof(image), IMAGES_MAX, w->err);
+    size_t max = w->source->max != 0 ? w->source->max : IMAGES_MAX;
+    int grown = mem_grow(&array, &w->out->cap, w->out->n, sizeof(image), max, w->err);
     w->out->images = array;
     if (grown != 0)
         return err_wrap(w->err, "images");

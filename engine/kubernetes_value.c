@@ -52,29 +52,61 @@ static int get_yaml(struct kube_value *out, const struct yaml_node *mapping, con
     return 0;
 }
 
-static int get_json(struct kube_value *out, struct json_view object, const char *name,
-                    struct err *err)
+/* In which of the names is the case another? For the message only. */
+static const char *other_case(struct json_view object, const char *const *names, size_t n)
 {
     struct json_view found;
-    const struct json_member member = { .name = name, .value = &found, .want = JSON_ABSENT };
+
+    for (size_t i = 0; i + 1 < n; i++) {
+        const struct json_member member = { .name = names[i], .value = &found };
+        if (json_members(object, &member, 1, JSON_REST_IGNORED, "object", NULL) != 0)
+            return names[i];
+    }
+    return names[n - 1];
+}
+
+static int get_json(struct kube_value *out, struct json_view object, const char *const *names,
+                    size_t n, struct err *err)
+{
+    struct json_member members[KUBE_NAMES_MAX] = { { .name = NULL } };
 
     if (object.kind != JSON_OBJECT)
         return 0;
-    if (json_members(object, &member, 1, JSON_REST_IGNORED, "object", err) != 0)
-        return err_set(err, ERR_CONFIG, "%s: written in another case", name);
-    *out = kube_json(found);
+    for (size_t i = 0; i < n; i++)
+        members[i] = (struct json_member) { .name = names[i], .value = &out[i].json };
+    if (json_members(object, members, n, JSON_REST_IGNORED, "object", err) == 0)
+        return 0;
+    return err_set(err, ERR_CONFIG, "%s: written in another case", other_case(object, names, n));
+}
+
+static int get_all(struct kube_value *out, struct kube_value mapping, const char *const *names,
+                   size_t n, struct err *err)
+{
+    if (mapping.yaml == NULL)
+        return get_json(out, mapping.json, names, n, err);
+    for (size_t i = 0; i < n; i++)
+        if (get_yaml(&out[i], mapping.yaml, names[i], err) != 0)
+            return -1;
     return 0;
+}
+
+int kube_get_all(struct kube_value *out, struct kube_value mapping, const char *const *names,
+                 size_t n, struct err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = KUBE_NONE;
+    const int got = n <= KUBE_NAMES_MAX
+                        ? get_all(out, mapping, names, n, err)
+                        : err_set(err, ERR_INTERNAL, "more than %d names", KUBE_NAMES_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (got != 0 || kube_form(out[i]) == KUBE_NULL)
+            out[i] = KUBE_NONE;
+    return got;
 }
 
 int kube_get(struct kube_value *out, struct kube_value mapping, const char *name, struct err *err)
 {
-    *out = KUBE_NONE;
-    int r = mapping.yaml != NULL ? get_yaml(out, mapping.yaml, name, err)
-                                 : get_json(out, mapping.json, name, err);
-
-    if (r != 0 || kube_form(*out) == KUBE_NULL)
-        *out = KUBE_NONE;
-    return r;
+    return kube_get_all(out, mapping, &name, 1, err);
 }
 
 bool kube_is(struct kube_value value, struct bytes text)

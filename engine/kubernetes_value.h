@@ -16,7 +16,7 @@ struct kube_value {
     struct json_view json;
 };
 
-#define KUBE_NONE ((struct kube_value) { NULL, { JSON_ABSENT, { NULL, 0 } } })
+#define KUBE_NONE ((struct kube_value) { NULL, { JSON_ABSENT, { NULL, 0 }, NULL } })
 
 struct kube_value kube_yaml(const struct yaml_node *node);
 struct kube_value kube_json(struct json_view view);
@@ -29,6 +29,11 @@ enum kube_form kube_form(struct kube_value value);
  */
 int kube_get(struct kube_value *out, struct kube_value mapping, const char *name,
              struct err *err) MUST_CHECK;
+
+/** kube_get() of several names in one pass over the mapping: out[i] for names[i]. */
+#define KUBE_NAMES_MAX 8
+int kube_get_all(struct kube_value *out, struct kube_value mapping, const char *const *names,
+                 size_t n, struct err *err) MUST_CHECK;
 
 /** Is it a string with exactly this content? */
 bool kube_is(struct kube_value value, struct bytes text);
