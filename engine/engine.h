@@ -1,16 +1,13 @@
 #ifndef BULLA_ENGINE_ENGINE_H
 #define BULLA_ENGINE_ENGINE_H
 
-#include "policy/judge.h"
+#include "engine/lookup.h"
 #include "registry/registries.h"
 
 /*
  * Select, collect, check and judge in one call, for one image or for many on a bounded pool of
  * workers.
  */
-
-struct platforms; /* platforms.h */
-struct image_question;
 
 struct engine_options {
     const struct policy *policy;
@@ -39,14 +36,11 @@ int image_questions(struct image_question **out, const struct reference *images,
 /** What was found out about one image. */
 struct image_result {
     const struct image_question *asked;
-    bool resolved;
-    struct digest digest; /* what was judged, when resolved */
-    int64_t now;          /* the judging time, seconds */
+    int64_t now; /* the judging time, seconds */
     int64_t took_ms;
     struct selection selection; /* which rule, before anything was looked up */
-    struct judgement judgement;
-    struct fact_set facts;       /* of the digest itself */
-    struct platforms *platforms; /* of each platform, where the rule asks for them; else NULL */
+    struct lookup lookup;       /* empty where nothing had to be looked up */
+    struct judgement judgement; /* points into it */
 };
 void image_result_clear(struct image_result *result);
 
@@ -79,21 +73,5 @@ struct image_digest {
  */
 int engine_resolve_all(struct image_digest *out, const struct engine_options *engine,
                        const struct image_question *images, size_t n, struct err *err) MUST_CHECK;
-
-/** Whose evidence is looked for, which of it, and until when. */
-struct fact_query {
-    const struct engine_options *engine; /* registries, keys */
-    const struct digest *digest;
-    const struct plan *plan;
-    int64_t deadline;
-};
-
-/**
- * Facts of one digest, from the image's repository and every further place where its evidence may
- * hang. -1 with ERR_NOMEM, ERR_CRYPTO, or what the configuration of a place says; `out` is to be
- * cleared in either case.
- */
-int engine_facts(struct fact_set *out, struct store *store, const struct fact_query *query,
-                 struct err *err) MUST_CHECK;
 
 #endif

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
+#include "engine/lookup.h"
+#include "engine/workers.h"
 
 void platforms_clear(struct platforms *platforms)
 {
@@ -87,22 +90,23 @@ struct job {
     struct store *store;
     struct fact_query query;
     pthread_t thread;
-    bool started;
+    struct lookup_times times;
     struct err err;
+    bool started;
 };
 
 static void *run(void *context)
 {
     struct job *job = context;
 
-    if (engine_facts(job->out, job->store, &job->query, &job->err) != 0 &&
+    if (engine_facts(job->out, job->store, &job->query, &job->times, &job->err) != 0 &&
         job->err.code == ERR_NONE)
         err_set(&job->err, ERR_INTERNAL, "facts of a platform");
     return NULL;
 }
 
 static int gather(struct platforms *p, struct store *store, const struct fact_query *query,
-                  struct err *err)
+                  struct lookup_times *slowest, struct err *err)
 {
     struct job jobs[PLATFORMS_MAX];
 
@@ -110,13 +114,15 @@ static int gather(struct platforms *p, struct store *store, const struct fact_qu
         jobs[i] =
             (struct job) { .out = &p->facts[i], .store = store, .query = *query, .err = ERR_INIT };
         jobs[i].query.digest = &p->items[i].digest;
-        jobs[i].started = i + 1 < p->n && pthread_create(&jobs[i].thread, NULL, run, &jobs[i]) == 0;
+        jobs[i].started = i + 1 < p->n && worker_start(&jobs[i].thread, run, &jobs[i]) == 0;
         if (!jobs[i].started)
             run(&jobs[i]); /* the last on this thread, and whatever finds no thread */
     }
     for (size_t i = 0; i < p->n; i++) {
         if (jobs[i].started)
             pthread_join(jobs[i].thread, NULL);
+        if (jobs[i].times.collect + jobs[i].times.check > slowest->collect + slowest->check)
+            *slowest = jobs[i].times;
         if (jobs[i].err.code != ERR_NONE && err->code == ERR_NONE)
             *err = jobs[i].err;
     }
@@ -124,8 +130,10 @@ static int gather(struct platforms *p, struct store *store, const struct fact_qu
 }
 
 int platforms_gather(struct platforms *out, struct store *store, const struct fact_query *query,
-                     struct err *err)
+                     struct lookup_times *times, struct err *err)
 {
+    const int64_t began = clock_micros();
+    struct lookup_times slowest = { 0 };
     struct err why = ERR_INIT;
 
     *out = (struct platforms) { .arena = ARENA_INIT(MIB) };
@@ -140,7 +148,13 @@ int platforms_gather(struct platforms *out, struct store *store, const struct fa
     }
     for (size_t i = 0; i < out->n; i++)
         fact_set_init(&out->facts[i]);
-    if (gather(out, store, query, &why) == 0)
+    const int64_t listed = clock_micros() - began;
+    const int gathered = gather(out, store, query, &slowest, &why);
+    if (times != NULL) {
+        times->collect += listed + slowest.collect;
+        times->check += slowest.check;
+    }
+    if (gathered == 0)
         return 0;
     *err = why;
     return -1;

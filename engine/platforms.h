@@ -1,12 +1,16 @@
 #ifndef BULLA_ENGINE_PLATFORMS_H
 #define BULLA_ENGINE_PLATFORMS_H
 
-#include "engine/engine.h"
+#include "evidence/fact.h"
 
 /*
  * The runnable platforms of a multi-architecture image and the facts of each (policy.md "Leaves",
  * `platforms: each`).
  */
+
+struct fact_query; /* lookup.h */
+struct lookup_times;
+struct store;
 
 /** One child of an index that a node can run. */
 struct platform {
@@ -29,10 +33,11 @@ void platforms_clear(struct platforms *platforms);
  * `out` is to be cleared in either case.
  *
  * @param query  its digest is the index's
+ * @param times  what it took, the slowest platform's, is added; may be NULL
  * @return 0, or -1 with ERR_LIMIT (more than PLATFORMS_MAX), ERR_UNSUPPORTED (an index below the
  * index, no runnable child), the store's errors, what engine_facts() says
  */
 int platforms_gather(struct platforms *out, struct store *store, const struct fact_query *query,
-                     struct err *err) MUST_CHECK;
+                     struct lookup_times *times, struct err *err) MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef BULLA_ENGINE_POLICY_FILE_H
 #define BULLA_ENGINE_POLICY_FILE_H
 
+#include "base/file_mark.h"
 #include "policy/load.h"
 
 /** A policy read from a file, with the keys of its signers. */
@@ -8,6 +9,7 @@ struct policy_file {
     struct policy *policy; /* NULL: it has errors */
     struct policy_keys keys;
     struct policy_findings findings; /* errors and warnings, in the file's order */
+    struct file_marks files;         /* what was read, and what could not be, as it looked before */
 };
 
 /**

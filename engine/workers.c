@@ -1,10 +1,29 @@
 #include "engine/workers.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
+
+#include "base/limits.h"
 
 #define WORKERS_DEFAULT 16
 #define WORKERS_MAX 256
+
+/* Looking an image up needs less than a tenth of it; sanitizers make frames several times as large.
+ */
+#define STACK_SIZE (1 * MIB)
+
+int worker_start(pthread_t *thread, void *(*work)(void *), void *context)
+{
+    pthread_attr_t attributes;
+
+    int failed = pthread_attr_init(&attributes);
+    if (failed != 0)
+        return failed;
+    failed = pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    if (failed == 0)
+        failed = pthread_create(thread, &attributes, work, context);
+    pthread_attr_destroy(&attributes);
+    return failed;
+}
 
 size_t workers_count(int wanted, size_t n)
 {
@@ -22,7 +41,7 @@ int workers_run(size_t n, void *(*work)(void *), void *context, struct err *err)
 
     if (n > WORKERS_MAX)
         n = WORKERS_MAX;
-    while (started < n && pthread_create(&threads[started], NULL, work, context) == 0)
+    while (started < n && worker_start(&threads[started], work, context) == 0)
         started++;
     if (started == 0)
         return err_set(err, ERR_NOMEM, "no worker thread could be started");

@@ -1,12 +1,16 @@
 #ifndef BULLA_ENGINE_WORKERS_H
 #define BULLA_ENGINE_WORKERS_H
 
+#include <pthread.h>
 #include <stddef.h>
 
 #include "base/err.h"
 
 /* Threads that work on a number of things at once. What they do is wait for registries, so there
  * are more of them than processors. */
+
+/** Start a thread with a stack of modest size. 0, or an errno value. */
+int worker_start(pthread_t *thread, void *(*work)(void *), void *context) MUST_CHECK;
 
 /** How many for n things: `wanted` as an option says it (0: a default), never more than n. */
 size_t workers_count(int wanted, size_t n);

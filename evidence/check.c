@@ -1,6 +1,7 @@
 #include "evidence/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -287,6 +288,15 @@ static int check_one(struct checker *c, const struct evidence *e, struct err *er
     return err_set(err, ERR_INTERNAL, "evidence of no known form");
 }
 
+/* Facts may be kept for long, many sets of them: with no more room than they take. */
+static void trim(struct fact_set *out)
+{
+    void *facts = out->n > 0 ? realloc(out->facts, out->n * sizeof(*out->facts)) : NULL;
+
+    if (facts != NULL)
+        out->facts = facts;
+}
+
 int evidence_check(struct fact_set *out, const struct evidence_set *set,
                    const struct public_key *const *keys, size_t n_keys, const struct digest *digest,
                    struct err *err)
@@ -303,6 +313,7 @@ int evidence_check(struct fact_set *out, const struct evidence_set *set,
     for (size_t i = 0; i < set->n; i++)
         if (check_one(&c, &set->items[i], err) != 0)
             return -1;
+    trim(out);
     out->pieces = set->n + set->reasons.n;
     out->complete = set->complete;
     out->incomplete = set->incomplete;

@@ -82,9 +82,9 @@ static size_t print_facts(struct printer *p, const struct image_result *result)
 
     if (result->judgement.root == NULL)
         return 0;
-    print_set(p, result, &result->facts, &n);
-    for (size_t i = 0; result->platforms != NULL && i < result->platforms->n; i++)
-        print_set(p, result, &result->platforms->facts[i], &n);
+    print_set(p, result, &result->lookup.facts, &n);
+    for (size_t i = 0; result->lookup.platforms != NULL && i < result->lookup.platforms->n; i++)
+        print_set(p, result, &result->lookup.platforms->facts[i], &n);
     return n;
 }
 

@@ -43,7 +43,7 @@ static bool holds(struct buf *list, const char *text)
     bool found = false;
 
     buf_add_char(list, ']');
-    struct json_walk walk = json_walk((struct json_view) { JSON_ARRAY, buf_bytes(list) });
+    struct json_walk walk = json_walk((struct json_view) { JSON_ARRAY, buf_bytes(list), NULL });
     while (list->state == BUF_FINE && !found && json_next(&walk, NULL, &value))
         found = json_string_is(value, bytes_text(text));
     if (list->state == BUF_FINE)
@@ -77,10 +77,10 @@ static void add_keys(struct buf *list, const struct report *report,
     const struct question question = { result->asked->reference, result->asked->namespace,
                                        result->now };
 
-    for (size_t i = 0; i < result->facts.n; i++)
+    for (size_t i = 0; i < result->lookup.facts.n; i++)
         if (requirement_fits(&result->selection.rule->require, report->policy, &question,
-                             &result->facts.facts[i]))
-            add_once(list, report_key_name(report, &result->facts.facts[i]));
+                             &result->lookup.facts.facts[i]))
+            add_once(list, report_key_name(report, &result->lookup.facts.facts[i]));
 }
 
 static int write_signers(char **out, const struct report *report, const struct image_result *result,
@@ -118,9 +118,9 @@ static int write_evidence(struct audit_answer *out, const struct image_result *r
     struct buf CLEANUP(buf_clear) list = BUF_INIT(LIST_MAX);
 
     buf_add_char(&list, '[');
-    count_facts(&out->signatures, &list, &result->facts);
-    for (size_t i = 0; result->platforms != NULL && i < result->platforms->n; i++)
-        count_facts(&out->signatures, &list, &result->platforms->facts[i]);
+    count_facts(&out->signatures, &list, &result->lookup.facts);
+    for (size_t i = 0; result->lookup.platforms != NULL && i < result->lookup.platforms->n; i++)
+        count_facts(&out->signatures, &list, &result->lookup.platforms->facts[i]);
     buf_add_char(&list, ']');
     if (buf_check(&list, "statements", err) != 0)
         return -1;
@@ -141,8 +141,8 @@ static int make(struct audit_answer *out, const struct report *report,
         .mode = j->mode,
         .reason = j->reason,
         .rule = j->rule,
-        .resolved = result->resolved,
-        .digest = result->digest,
+        .resolved = result->lookup.resolved,
+        .digest = result->lookup.digest,
         .now = result->now,
         .took_ms = result->took_ms,
     };
@@ -175,7 +175,7 @@ int audit_answer_lost(struct audit_answer *out, const struct report *report,
         result = { .asked = image, .now = clock_seconds(), .judgement = JUDGEMENT_INIT };
     const struct question question = { image->reference, image->namespace, result.now };
 
-    fact_set_init(&result.facts);
+    lookup_init(&result.lookup);
     policy_select(&result.selection, report->policy, &question);
     result.judgement.mode = result.selection.mode;
     result.judgement.rule = result.selection.rule;
@@ -272,8 +272,7 @@ static void result_of(struct image_result *out, const struct audit_line *line)
 
     *out = (struct image_result) {
         .asked = line->image,
-        .resolved = a->resolved,
-        .digest = a->digest,
+        .lookup = { .resolved = a->resolved, .digest = a->digest },
         .now = a->now,
         .judgement = { .verdict = a->verdict,
                        .mode = a->mode,

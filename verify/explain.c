@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "engine/explanation.h"
 #include "engine/platforms.h"
 #include "verify/report.h"
 
@@ -16,7 +17,7 @@ static void add_line_of(struct buf *out, const struct policy *policy, int line)
 static void add_selection(struct buf *out, const struct policy *policy, const struct selection *s)
 {
     buf_add_text(out, "policy ");
-    report_policy_name(out, policy);
+    explanation_policy(out, policy);
     if (policy->hash[0] != '\0')
         buf_addf(out, " (%s)", policy->hash);
     buf_addf(out, ", mode %s\n", policy_mode_name(s->mode));
@@ -115,16 +116,16 @@ static void add_found(struct buf *out, const struct policy *policy,
                       const struct image_result *result)
 {
     if (result->selection.index)
-        add_facts(out, policy, "", &result->facts);
-    for (size_t i = 0; result->platforms != NULL && i < result->platforms->n; i++) {
-        const struct platform *p = &result->platforms->items[i];
+        add_facts(out, policy, "", &result->lookup.facts);
+    for (size_t i = 0; result->lookup.platforms != NULL && i < result->lookup.platforms->n; i++) {
+        const struct platform *p = &result->lookup.platforms->items[i];
         struct buf CLEANUP(buf_clear) of = BUF_INIT(KIB);
         char digest[DIGEST_TEXT_MAX];
         digest_format(digest, &p->digest);
         buf_add_text(&of, " on ");
         text_escape(&of, bytes_text(p->name[0] == '\0' ? "the image" : p->name), 128);
         buf_addf(&of, " (%s)", digest);
-        add_facts(out, policy, buf_text(&of), &result->platforms->facts[i]);
+        add_facts(out, policy, buf_text(&of), &result->lookup.platforms->facts[i]);
     }
 }
 
@@ -133,7 +134,7 @@ static void add_tree(struct buf *out, const struct policy *policy, const struct 
                      int depth)
 {
     buf_addf(out, "%*s%-9s ", 2 * depth, "", proof_name(node->proof));
-    report_requirement(out, node->require);
+    explanation_requirement(out, node->require);
     add_line_of(out, policy, node->require->line);
     if (node->proof == PROVEN && node->fact != NULL)
         buf_addf(out, ": %s", node->fact->where);
@@ -157,7 +158,7 @@ int explain_image(struct buf *out, const struct policy *policy, const struct ima
     add_selection(out, policy, &result->selection);
     if (result->selection.selected == SELECTED_RULE) {
         add_plan(out, &result->selection);
-        if (result->resolved)
+        if (result->lookup.resolved)
             add_found(out, policy, result);
     }
     if (j->root != NULL)

@@ -178,7 +178,7 @@ static int print_explanation(struct run *run, const struct image_question *quest
     struct image_result CLEANUP(image_result_clear) result = { .judgement = JUDGEMENT_INIT };
     struct buf CLEANUP(buf_clear) text = BUF_INIT(EXPLANATION_MAX);
 
-    fact_set_init(&result.facts);
+    lookup_init(&result.lookup);
     if (run_check_namespaces(run, question, 1, err) != 0)
         return -1;
     engine_judge(&result, &run->engine, question);
@@ -260,7 +260,7 @@ static int test_case(struct tests *tests, const struct policy_test *test, const 
     struct image_result CLEANUP(image_result_clear) result = { .judgement = JUDGEMENT_INIT };
     struct buf CLEANUP(buf_clear) line = BUF_INIT(LINE_MAX_BYTES);
 
-    fact_set_init(&result.facts);
+    lookup_init(&result.lookup);
     if (policy_test_judge(&result, test, c, tests->registries, err) != 0)
         return -1;
     if (tests->json)

@@ -5,35 +5,29 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "engine/platforms.h"
 
 #define LAYOUT_TIME_MS 60000 /* of one case: files on disk */
 
 /* --- Judging --- */
 
-/* What is found out about the image, where a rule asks. */
-struct search {
-    const struct test_case *c;
-    struct engine_options engine;
-    struct evidence_found found;
-    struct err missing; /* the image itself is not in the layout, its evidence may be */
-};
-
 /* A written set of facts is of an image of one platform. */
-static void find_written(struct search *s)
+static void judge_written(struct image_result *out, const struct policy *policy,
+                          const struct test_case *c, const struct question *question)
 {
-    s->found.index = &s->c->facts;
-    s->found.platforms = &s->c->facts;
-    s->found.n_platforms = 1;
-    s->found.platforms_known = true;
+    const struct evidence_found found = { .index = &c->facts,
+                                          .platforms = &c->facts,
+                                          .n_platforms = 1,
+                                          .platforms_known = true,
+                                          .platforms_lost = ERR_INIT };
+
+    policy_judge(&out->judgement, policy, &out->selection, question, &found);
 }
 
-/* The digest that is judged: the layout's tag names it, or the image does. Only what a layout
- * cannot be told to be is an error of the file. */
-static int resolve(struct image_result *out, struct search *s, struct store *store,
+/* The digest that is judged: the layout's tag names it, or the image does. The image itself may be
+ * missing where its evidence is not. Only what a layout cannot be told to be is an error. */
+static int resolve(struct lookup *out, const struct test_case *c, struct store *store,
                    int64_t deadline, struct err *err)
 {
-    const struct test_case *c = s->c;
     const bool named = c->layout.tag != NULL || c->layout.has_digest;
     struct reference wanted = c->layout; /* borrowed, never cleared */
     struct resolved resolved;
@@ -42,41 +36,29 @@ static int resolve(struct image_result *out, struct search *s, struct store *sto
         wanted.has_digest = true;
         wanted.digest = c->image.digest;
     }
-    if (store_resolve(&resolved, NULL, store, &wanted, deadline, &s->missing) == 0)
+    out->existence_asked = true;
+    if (store_resolve(&resolved, NULL, store, &wanted, deadline, &out->existence) == 0)
         out->digest = resolved.digest;
-    else if (wanted.has_digest && s->missing.code == ERR_NOT_FOUND)
+    else if (wanted.has_digest && out->existence.code == ERR_NOT_FOUND)
         out->digest = wanted.digest;
     else {
-        *err = s->missing;
+        *err = out->existence;
         return -1;
     }
     out->resolved = true;
     return 0;
 }
 
-static int find_in_layout(struct image_result *out, struct search *s, struct store *store,
-                          struct err *err)
+static void find_in_layout(struct image_result *out, const struct engine_options *engine,
+                           const struct test_case *c, struct store *store)
 {
     const int64_t deadline = clock_deadline(LAYOUT_TIME_MS);
-    const struct fact_query query = { &s->engine, &out->digest, &out->selection.plan, deadline };
+    const struct fact_query query = { engine, &out->lookup.digest, &out->selection.plan, deadline };
+    struct err why = ERR_INIT;
 
-    if (resolve(out, s, store, deadline, err) != 0)
-        return -1;
-    if (out->selection.index) {
-        if (engine_facts(&out->facts, store, &query, err) != 0)
-            return -1;
-        s->found.index = &out->facts;
-    }
-    if (!out->selection.platforms)
-        return 0;
-    out->platforms = mem_new(1, sizeof(*out->platforms), err);
-    if (out->platforms == NULL)
-        return -1;
-    s->found.platforms_known =
-        platforms_gather(out->platforms, store, &query, &s->found.platforms_lost) == 0;
-    s->found.platforms = out->platforms->facts;
-    s->found.n_platforms = out->platforms->n;
-    return 0;
+    if (resolve(&out->lookup, c, store, deadline, &why) != 0 ||
+        lookup_gather(&out->lookup, store, &out->selection, &query, &why) != 0)
+        out->lookup.err = why;
 }
 
 static int check_digest(const struct image_result *out, const struct policy_test *test,
@@ -84,60 +66,48 @@ static int check_digest(const struct image_result *out, const struct policy_test
 {
     char digest[DIGEST_TEXT_MAX];
 
-    if (!out->resolved || !c->image.has_digest || digest_equal(&out->digest, &c->image.digest))
+    if (!out->lookup.resolved || !c->image.has_digest ||
+        digest_equal(&out->lookup.digest, &c->image.digest))
         return 0;
-    digest_format(digest, &out->digest);
+    digest_format(digest, &out->lookup.digest);
     return err_set(err, ERR_CONFIG, "%s:%d: %s: the layout's image is %s, not the one named",
                    test->file, c->line, c->name, digest);
 }
 
-static int judge_layout(struct image_result *out, struct search *s, const struct policy_test *test,
-                        const struct question *question, struct err *err)
+static int judge_layout(struct image_result *out, const struct engine_options *engine,
+                        const struct policy_test *test, const struct test_case *c, struct err *err)
 {
     struct store *CLEANUP(store_freep) store = NULL;
-    struct err why = ERR_INIT;
+    const struct question question = { &c->image, c->namespace, c->at };
 
-    if (store_open(&store, s->engine.registries, &s->c->layout, STORE_READ, err) != 0) {
+    if (store_open(&store, engine->registries, &c->layout, STORE_READ, err) != 0) {
         err->code = err->code == ERR_NOMEM ? ERR_NOMEM : ERR_CONFIG;
-        return err_wrap(err, "%s:%d: %s", test->file, s->c->line, s->c->name);
+        return err_wrap(err, "%s:%d: %s", test->file, c->line, c->name);
     }
-    const int found = find_in_layout(out, s, store, &why);
-    if (check_digest(out, test, s->c, err) != 0)
+    find_in_layout(out, engine, c, store);
+    if (check_digest(out, test, c, err) != 0)
         return -1;
-    if (found != 0) {
-        judgement_unknown(&out->judgement, &why);
-        return 0;
-    }
-    policy_judge(&out->judgement, test->policy.policy, &out->selection, question, &s->found);
-    if (out->judgement.verdict == VERDICT_DENY && s->missing.code != ERR_NONE)
-        judgement_unknown(&out->judgement, &s->missing);
+    lookup_judge(&out->judgement, engine->policy, &out->selection, &question, &out->lookup);
     return 0;
 }
 
 int policy_test_judge(struct image_result *out, const struct policy_test *test,
                       const struct test_case *c, struct registries *registries, struct err *err)
 {
-    const struct policy *policy = test->policy.policy;
-    struct search search = {
-        .c = c,
-        .engine = { .policy = policy,
-                    .registries = registries,
-                    .keys = (const struct public_key *const *)test->policy.keys.keys,
-                    .n_keys = test->policy.keys.n },
-        .found = { .platforms_lost = ERR_INIT },
-        .missing = ERR_INIT,
+    const struct engine_options engine = {
+        .policy = test->policy.policy,
+        .registries = registries,
+        .keys = (const struct public_key *const *)test->policy.keys.keys,
+        .n_keys = test->policy.keys.n,
     };
+    const struct question question = { &c->image, c->namespace, c->at };
 
     *out = (struct image_result) { .now = c->at, .judgement = JUDGEMENT_INIT };
-    fact_set_init(&out->facts);
-    const struct question question = { &c->image, c->namespace, c->at };
-    policy_select(&out->selection, policy, &question);
-    out->judgement.mode = out->selection.mode;
-    out->judgement.rule = out->selection.rule;
+    lookup_init(&out->lookup);
+    policy_select(&out->selection, engine.policy, &question);
     if (c->layout.layout && out->selection.selected == SELECTED_RULE)
-        return judge_layout(out, &search, test, &question, err);
-    find_written(&search);
-    policy_judge(&out->judgement, policy, &out->selection, &question, &search.found);
+        return judge_layout(out, &engine, test, c, err);
+    judge_written(out, engine.policy, c, &question);
     return 0;
 }
 

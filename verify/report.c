@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "engine/explanation.h"
 
 int report_format_parse(enum report_format *out, const char *name, struct err *err)
 {
@@ -58,13 +59,8 @@ const char *report_key_name(const struct report *report, const struct fact *fact
 
 void report_name(struct buf *out, const struct image_result *result)
 {
-    char digest[DIGEST_TEXT_MAX];
-
-    reference_format(out, result->asked->reference);
-    if (!result->resolved || result->asked->reference->has_digest)
-        return;
-    digest_format(digest, &result->digest);
-    buf_addf(out, "@%s", digest);
+    explanation_image(out, result->asked->reference,
+                      result->lookup.resolved ? &result->lookup.digest : NULL);
 }
 
 static void text_allowed(struct buf *out, const struct report *report, const struct fact *proof)
@@ -82,19 +78,6 @@ static void text_allowed(struct buf *out, const struct report *report, const str
         buf_add_text(out, "; when it was signed is not proven");
 }
 
-static const char *verdict_word(enum verdict verdict)
-{
-    switch (verdict) {
-    case VERDICT_ALLOW:
-        return "allowed";
-    case VERDICT_UNKNOWN:
-        return "unknown";
-    case VERDICT_DENY:
-        return "denied";
-    }
-    return "denied";
-}
-
 static void text_of_key(struct buf *out, const struct report *report,
                         const struct image_result *result)
 {
@@ -105,106 +88,24 @@ static void text_of_key(struct buf *out, const struct report *report,
     if (j->verdict == VERDICT_ALLOW)
         text_allowed(out, report, j->proof);
     else
-        buf_addf(out, " %s: %s: %s", verdict_word(j->verdict), reason_name(j->reason), j->text);
+        buf_addf(out, " %s: %s: %s", explanation_verdict(j->verdict), reason_name(j->reason),
+                 j->text);
     buf_add_char(out, '\n');
 }
 
 /* --- With a policy --- */
 
-void report_policy_name(struct buf *out, const struct policy *policy)
-{
-    buf_add_text(out, policy->name);
-    if (policy->serial >= 0)
-        buf_addf(out, "#%lld", (long long)policy->serial);
-}
-
-void report_requirement(struct buf *out, const struct requirement *require)
-{
-    switch (require->kind) {
-    case REQUIRE_SIGNED:
-        buf_addf(out, "signed by %s", require->signer->name);
-        return;
-    case REQUIRE_ATTESTED:
-        buf_addf(out, "attested %s by %s", require->check->name, require->signer->name);
-        return;
-    case REQUIRE_ALL:
-        buf_add_text(out, "all of");
-        return;
-    case REQUIRE_ANY:
-        buf_add_text(out, "any of");
-        return;
-    case REQUIRE_AT_LEAST:
-        buf_addf(out, "at least %zu different signers of", require->at_least);
-        return;
-    }
-}
-
-/* " by rule "applications" (production#42, policy.yaml:61)" */
-static void add_rule(struct buf *out, const struct policy *policy, const struct judgement *j)
-{
-    if (j->rule != NULL)
-        buf_addf(out, " by rule \"%s\"", j->rule->name);
-    buf_add_text(out, " (");
-    report_policy_name(out, policy);
-    if (policy->file != NULL && j->rule != NULL && j->rule->line > 0)
-        buf_addf(out, ", %s:%d", policy->file, j->rule->line);
-    buf_add_char(out, ')');
-    if (j->mode != MODE_ENFORCE)
-        buf_addf(out, " [%s]", policy_mode_name(j->mode));
-}
-
-/* What the verdict stands on, or falls by: its leaves. */
-/* NOLINTNEXTLINE(misc-no-recursion): the loader bounds the depth of a tree by YAML_DEPTH_MAX */
-static void add_leaves(struct buf *out, const struct finding *finding)
-{
-    const bool leaf =
-        finding->require->kind == REQUIRE_SIGNED || finding->require->kind == REQUIRE_ATTESTED;
-
-    if (finding->proof == PROVEN)
-        return;
-    if (leaf || finding->require->kind == REQUIRE_AT_LEAST) {
-        buf_add_text(out, "  ");
-        report_requirement(out, finding->require);
-        buf_addf(out, ": %s: %s\n", reason_name(finding->reason), finding->text);
-    }
-    for (size_t i = 0; i < finding->require->n && finding->children != NULL; i++)
-        add_leaves(out, &finding->children[i]);
-}
-
-static void add_proof(struct buf *out, const struct judgement *j)
-{
-    if (j->rule == NULL) {
-        buf_add_text(out, ": no rule matches it");
-        return;
-    }
-    if (j->rule->action == RULE_ALLOW_UNSIGNED) {
-        buf_addf(out, ": unsigned is allowed: %s", j->rule->text);
-        return;
-    }
-    buf_addf(out, ": %s (%s, %s)", j->proof->kind == FACT_STATEMENT ? "attested" : "signed",
-             scheme_name(j->proof->scheme), evidence_layout_name(j->proof->layout));
-}
-
 static void text_of_policy(struct buf *out, const struct report *report,
                            const struct image_result *result)
 {
-    const struct judgement *j = &result->judgement;
+    struct buf CLEANUP(buf_clear) name = BUF_INIT(2 * REFERENCE_MAX);
 
-    buf_add_text(out, "image ");
-    report_name(out, result);
-    buf_addf(out, " %s", verdict_word(j->verdict));
-    add_rule(out, report->policy, j);
-    if (j->verdict == VERDICT_ALLOW) {
-        add_proof(out, j);
-        buf_add_char(out, '\n');
-        return;
-    }
-    if (j->root == NULL) {
-        buf_addf(out, ": %s: %s\n", reason_name(j->reason), j->text);
-        return;
-    }
-    buf_addf(out, ": %s\n", reason_name(j->reason));
-    add_leaves(out, j->root);
+    buf_add_text(&name, "image ");
+    report_name(&name, result);
+    if (name.state != BUF_FINE)
+        out->state = name.state;
+    explanation_write(
+        out, &(struct explanation) { buf_bytes(&name), report->policy, &result->judgement });
 }
 
 static void json_optional(struct buf *out, const struct fact *fact)
@@ -249,12 +150,12 @@ static void json_allowed(struct buf *out, const struct report *report,
                                        result->now };
     const char *separator = "[";
 
-    for (size_t i = 0; i < result->facts.n; i++) {
+    for (size_t i = 0; i < result->lookup.facts.n; i++) {
         if (!requirement_fits(&result->selection.rule->require, report->policy, &question,
-                              &result->facts.facts[i]))
+                              &result->lookup.facts.facts[i]))
             continue;
         buf_add_text(out, separator);
-        json_signature(out, result, &result->facts.facts[i]);
+        json_signature(out, result, &result->lookup.facts.facts[i]);
         separator = ",";
     }
     buf_add_text(out, "]\n");
@@ -268,8 +169,8 @@ static void json_image(struct buf *out, const struct image_result *result)
     reference_format(&text, result->asked->reference);
     buf_add_text(out, "{\"image\":");
     text_json(out, buf_bytes(&text));
-    if (result->resolved) {
-        digest_format(digest, &result->digest);
+    if (result->lookup.resolved) {
+        digest_format(digest, &result->lookup.digest);
         buf_addf(out, ",\"digest\":\"%s\"", digest);
     }
     if (result->asked->namespace != NULL) {
@@ -330,7 +231,7 @@ static void json_of_policy(struct buf *out, const struct report *report,
     text_json(out, bytes_text(j->text));
     buf_add_text(out, ",\"signers\":[");
     json_signers(out, report->policy, j->root);
-    buf_addf(out, "],\"facts\":%zu}\n", result->facts.n);
+    buf_addf(out, "],\"facts\":%zu}\n", result->lookup.facts.n);
 }
 
 int report_image(struct buf *out, const struct report *report, const struct image_result *result,

@@ -42,12 +42,6 @@ const char *report_key_name(const struct report *report, const struct fact *fact
 /** "host/repo:tag" as asked, and the digest that was judged. Appended. */
 void report_name(struct buf *out, const struct image_result *result);
 
-/** "production#42" or "production". Appended. */
-void report_policy_name(struct buf *out, const struct policy *policy);
-
-/** "signed by ci", "attested built-by-us by ci", "all of", "at least 2 of". Appended. */
-void report_requirement(struct buf *out, const struct requirement *require);
-
 /**
  * One image's result, appended; every line ends with a newline.
  * Text with --key: one line, "image REF@DIGEST allowed: ...", "denied: REASON: ...", "unknown:

@@ -60,8 +60,8 @@ static void add_properties(struct buf *out, const struct report *report,
 
     buf_addf(out, "\"properties\":{\"verdict\":\"%s\",\"mode\":\"%s\"",
              verdict_name(result->judgement.verdict), policy_mode_name(result->judgement.mode));
-    if (result->resolved) {
-        digest_format(digest, &result->digest);
+    if (result->lookup.resolved) {
+        digest_format(digest, &result->lookup.digest);
         buf_addf(out, ",\"digest\":\"%s\"", digest);
     }
     if (result->judgement.rule != NULL) {

@@ -259,8 +259,8 @@ static void digest_beats_tag(void **state)
     const struct image_question question = { &ref, NULL };
     engine_judge(&result, &w->engine, &question);
     assert_int_equal(result.judgement.verdict, VERDICT_DENY);
-    assert_true(result.resolved);
-    assert_true(digest_equal(&result.digest, &ref.digest));
+    assert_true(result.lookup.resolved);
+    assert_true(digest_equal(&result.lookup.digest, &ref.digest));
 }
 
 /* One bit of one stored piece of evidence, or the whole of it. */
@@ -344,7 +344,7 @@ static void registry_that_cannot_be_reached(void **state)
     engine_judge(&result, &engine, &question);
     assert_int_equal(result.judgement.verdict, VERDICT_UNKNOWN);
     assert_true(reason_is_unknown(result.judgement.reason));
-    assert_false(result.resolved);
+    assert_false(result.lookup.resolved);
 }
 
 /* --- Many images --- */
@@ -435,11 +435,11 @@ static void result_is_cleared(void **state)
     parse_ref(&ref, w, "main", ":signed");
     const struct image_question question = { &ref, NULL };
     engine_judge(&result, &w->engine, &question);
-    assert_int_equal(result.facts.n, 1);
+    assert_int_equal(result.lookup.facts.n, 1);
     image_result_clear(&result);
     assert_int_equal(result.judgement.verdict, VERDICT_DENY);
     assert_null(result.judgement.proof);
-    assert_null(result.facts.facts);
+    assert_null(result.lookup.facts.facts);
     image_result_clear(&result);
 }
 

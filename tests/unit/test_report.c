@@ -97,13 +97,13 @@ static void judged_clear(struct judged *j)
 static void add_fact(struct judged *j, const struct policy *policy, size_t signer, const char *body)
 {
     static const struct annotation claims[] = { { "env", "prod" } };
-    struct fact *fact = &j->facts[j->result.facts.n++];
+    struct fact *fact = &j->facts[j->result.lookup.facts.n++];
 
     *fact =
         (struct fact) { .kind = body == NULL ? FACT_SIGNATURE : FACT_STATEMENT,
                         .algorithm = policy->signers[signer].algorithms[0],
                         .scheme = signer == 0 ? SCHEME_ECDSA_SHA256 : SCHEME_ED25519,
-                        .subject = j->result.digest,
+                        .subject = j->result.lookup.digest,
                         .repository = body == NULL ? "r.example/apps/web" : NULL,
                         .annotations = body == NULL ? claims : NULL,
                         .n_annotations = body == NULL,
@@ -133,25 +133,25 @@ static void add_facts(struct judged *j, const struct policy *policy, int facts)
 
 static void judge(struct judged *j, const struct policy *policy, const struct asked *what)
 {
-    const struct evidence_found found = { .index = &j->result.facts };
+    const struct evidence_found found = { .index = &j->result.lookup.facts };
     struct err err = ERR_INIT;
 
     *j = (struct judged) { .result = { .now = NOW, .judgement = JUDGEMENT_INIT } };
     EXPECT_OK(reference_parse(&j->image, bytes_text(what->image), &err), &err);
-    EXPECT_OK(digest_parse(&j->result.digest, BYTES_LIT(DIGEST), &err), &err);
+    EXPECT_OK(digest_parse(&j->result.lookup.digest, BYTES_LIT(DIGEST), &err), &err);
     j->question = (struct image_question) { &j->image, what->namespace };
     j->result.asked = &j->question;
-    j->result.facts =
+    j->result.lookup.facts =
         (struct fact_set) { .facts = j->facts, .complete = true, .incomplete = ERR_INIT };
     add_facts(j, policy, what->facts);
-    j->result.facts.pieces = j->result.facts.n;
+    j->result.lookup.facts.pieces = j->result.lookup.facts.n;
     if ((what->facts & LOST) != 0) {
-        j->result.facts.complete = false;
-        err_set(&j->result.facts.incomplete, ERR_NETWORK, "r.example: connection refused");
+        j->result.lookup.facts.complete = false;
+        err_set(&j->result.lookup.facts.incomplete, ERR_NETWORK, "r.example: connection refused");
     }
     const struct question question = { &j->image, what->namespace, NOW };
     policy_select(&j->result.selection, policy, &question);
-    j->result.resolved = j->result.selection.selected == SELECTED_RULE;
+    j->result.lookup.resolved = j->result.selection.selected == SELECTED_RULE;
     policy_judge(&j->result.judgement, policy, &j->result.selection, &question, &found);
 }
 
