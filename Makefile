@@ -24,7 +24,7 @@ family := $(if $(shell $(CC) -dM -E -x c /dev/null 2>/dev/null | grep -w __clang
 arch   := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 O      := build/$(MODE)-$(family)
 
-progs := sign verify
+progs := sign verify webhook
 layers := base registry keys trust evidence policy engine
 dirs  := $(layers) $(progs)
 mains := $(progs:%=%/main.c)
@@ -40,8 +40,12 @@ all_c := $(core) $(mains) $(unit) $(fault) $(fuzz) $(support)
 pkgs := openssl libsodium libcurl jansson yaml-0.1
 incs := $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
 libs := $(shell pkg-config --libs $(pkgs) 2>/dev/null)
-have_libs := $(libs)
+# Only `webhook` serves: the other programs' start-up does not pay for these.
+serving := libmicrohttpd gnutls
+serving_libs := $(shell pkg-config --libs $(serving) 2>/dev/null)
+have_libs := $(and $(libs),$(serving_libs))
 libs += -pthread
+test_libs := -lcmocka $(serving_libs) $(libs)
 version := $(shell cat VERSION)
 
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wvla \
@@ -100,7 +104,7 @@ all: $(bins)
 endif
 
 $(O)/flags: FORCE               # rebuild when the compiler or any flag changes
-	$(if $(have_libs),,$(error missing: $(pkgs). `make deps` installs what is missing))
+	$(if $(have_libs),,$(error missing: $(pkgs) $(serving). `make deps` installs what is missing))
 	@mkdir -p $(@D)
 	@echo '$(compile) // $(link)' | cmp -s - $@ || echo '$(compile) // $(link)' > $@
 
@@ -115,7 +119,7 @@ $(O)/core.a: $(core:%.c=$(O)/%.o)
 
 $(progs:%=$(O)/%.bin): $(O)/%.bin: $(O)/%/main.o $(O)/core.a
 	$(if $(V),,@echo "  LINK    $@")
-	$(quiet)$(link) -o $@ $^ $(libs)
+	$(quiet)$(link) -o $@ $^ $(if $(filter webhook,$*),$(serving_libs)) $(libs)
 
 $(bins): bin/%: $(O)/%.bin FORCE # by content: the other compiler's may be there, and newer
 	@mkdir -p bin
@@ -137,13 +141,13 @@ test:
 
 $(unit:%.c=$(O)/%): %: %.o $(O)/core.a
 	$(if $(V),,@echo "  LINK    $@")
-	$(quiet)$(link) -o $@ $^ -lcmocka $(libs)
+	$(quiet)$(link) -o $@ $^ $(test_libs)
 $(fault:%.c=$(O)/%): %: %.o $(O)/tests/fault/inject.o $(O)/core.a
 	$(if $(V),,@echo "  LINK    $@")
-	$(quiet)$(link) $(wrapped) -o $@ $^ -lcmocka $(libs)
+	$(quiet)$(link) $(wrapped) -o $@ $^ $(test_libs)
 $(fuzz:%.c=$(O)/%): %: %.o $(driver) $(O)/core.a
 	$(if $(V),,@echo "  LINK    $@")
-	$(quiet)$(link) $(if $(driver),,-fsanitize=fuzzer) -o $@ $^ $(libs)
+	$(quiet)$(link) $(if $(driver),,-fsanitize=fuzzer) -o $@ $^ $(serving_libs) $(libs)
 
 check: $(tests:%=%.ok)          # one stamp per test program: parallel, restartable
 $(tests:%=%.ok): %.ok: % $(vectors)
@@ -215,7 +219,7 @@ lint-all: tidy cppcheck check-format check-layers check-headers check-banned che
 tidied   := $(filter-out tests/unit/% tests/fault/%,$(all_c))
 headers  := $(sort $(wildcard $(dirs:%=%/*.h)))
 ours     := $(headers) $(sort $(all_c) $(wildcard tests/*/*.h))
-scripts  := $(sort $(wildcard tools/*.sh tests/*.sh tests/*/*.sh .ci/run))
+scripts  := $(sort $(wildcard tools/*.sh deploy/*.sh tests/*.sh tests/*/*.sh .ci/run))
 
 hints = $(if $(filter base/err.c tests/fuzz/replay.c,$<),,-include tools/tidy.h)
 tidy: $(tidied:%.c=$(O)/%.tidy)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a group of targets needs and that are missing.
-# usage: tools/deps.sh build|demo|test|fuzz|lint|integration...
+# usage: tools/deps.sh build|demo|test|fuzz|lint|integration|e2e...
 # Silent, and a few milliseconds, when nothing is missing. Exit 2 when it cannot install.
 set -eu
 
@@ -9,15 +9,17 @@ group()
     case $1 in
     build)
         echo gcc libc6-dev make pkg-config libssl-dev libsodium-dev libcurl4-openssl-dev \
-            libjansson-dev libyaml-dev
+            libjansson-dev libyaml-dev libmicrohttpd-dev libgnutls28-dev
         ;;
-    demo) echo docker-registry python3 ;;
+    demo) echo docker-registry openssl python3 ;;
     test) echo libcmocka-dev openssl docker-registry ;;
     fuzz) echo clang libclang-rt-dev ;;
     lint) echo binutils clang-format clang-tidy cppcheck shellcheck ;;
     integration)
-        echo apache2-utils ca-certificates curl docker-registry golang-go jq openssl python3
+        echo apache2-utils ca-certificates curl docker-registry golang-go iproute2 jq openssl prometheus \
+            python3 python3-yaml umoci
         ;;
+    e2e) echo curl docker-registry etcd-server jq openssl python3 ;;
     *)
         echo "deps: no group '$1'" >&2
         return 2
@@ -30,7 +32,7 @@ for name in "$@"; do
     packages=$(group "$name") || exit 2
     wanted="$wanted $packages"
 done
-[ -n "$wanted" ] || { echo 'usage: tools/deps.sh build|demo|test|fuzz|lint|integration...' >&2; exit 2; }
+[ -n "$wanted" ] || { echo 'usage: tools/deps.sh build|demo|test|fuzz|lint|integration|e2e...' >&2; exit 2; }
 
 if ! command -v dpkg-query >/dev/null; then
     # Another distribution: its owner knows how the same libraries are called there.

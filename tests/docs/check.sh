@@ -2,7 +2,7 @@
 # What the programs' --help says, held against the man pages and the completions: the same commands, the same options, in both
 # directions. Words that the sources define (reasons, keys of registries.yaml) stand in the documents; links lead somewhere.
 #
-#   tests/docs/check.sh [FOLDER]      FOLDER: where sign and verify are, bin when not given
+#   tests/docs/check.sh [FOLDER]      FOLDER: where the programs are, bin when not given
 #
 # Ends with 'N passed, N failed'.
 set -u
@@ -57,7 +57,7 @@ section()
 man_options()
 {
     local page=$root/docs/man/$1.1 title="$1 $2" text
-    [ -n "$2" ] || case $1 in sign) title='Signing images' ;; verify) title='Judging images' ;; esac
+    [ -n "$2" ] || case $1 in sign) title='Signing images' ;; verify) title='Judging images' ;; webhook) title=Serving ;; esac
     text=$(section "$page" "$title")
     if grep -q '^\.Sx Shared options' <<<"$text"; then
         text=$text$'\n'$(section "$page" 'Shared options')
@@ -104,7 +104,7 @@ zsh_commands()
         words | grep -vx help
 }
 
-for program in sign verify; do
+for program in sign verify webhook; do
     commands=$(commands_of "$program" | words)
     mapfile -t each < <(printf '%s\n' '' "$commands" | grep -vx policy)
     [ "$program" = verify ] && mapfile -t -O "${#each[@]}" each < <("$bin/verify" policy --help | awk '/^Commands:$/ { on = 1; next } /^$/ { on = 0 } on { print "policy " $1 }')
