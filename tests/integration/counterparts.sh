@@ -1,11 +1,12 @@
 #!/bin/bash
 # Brings the independent programs that the integration tests run against into build/counterparts/bin.
 #
-#   tests/integration/counterparts.sh
+#   tests/integration/counterparts.sh         brings them
+#   tests/integration/counterparts.sh --go    prints the path of a Go that is new enough, which is brought when there is none
 #
 # Debian 12's own skopeo has Sigstore patched out and its archive has no cosign, so the programs come from Debian's newer suites,
 # unpacked beside the system: a private apt configuration, `apt-get download`, `dpkg -x`. The system's own package lists are not
-# touched and nothing of the newer suites is installed. The registries with the referrers API are built from Go modules;
+# touched and nothing of the newer suites is installed. The registries with the referrers API and helm are built from Go modules;
 # sigstore-js and what validates SARIF come by npm.
 #
 # What is there already is kept (a stamp per program), so a second run takes a moment. A program that cannot be had is reported and
@@ -27,6 +28,7 @@ crane        sid    0.20.7
 skopeo       trixie 1.18.0
 golang-1.26  sid    1.26
 '
+helm_version=v4.3.1
 
 say()
 {
@@ -171,6 +173,21 @@ goregistry()
     failed=1
 }
 
+# With the dependencies that its own go.mod pins. Minutes the first time, so it leaves the processors to others.
+helm()
+{
+    local go at=$dir/pkg/helm-$helm_version
+    [ -x "$dir/bin/helm" ] && [ -e "$at" ] && return 0
+    if go=$(go_program) && GOBIN=$dir/bin GOFLAGS=-trimpath GOTOOLCHAIN=local CGO_ENABLED=0 nice -n 10 "$go" install \
+        -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$helm_version" "helm.sh/helm/v4/cmd/helm@$helm_version" >"$dir/helm.log" 2>&1; then
+        touch "$at"
+        return 0
+    fi
+    say "counterparts: helm $helm_version cannot be built"
+    tail -n 3 "$dir/helm.log" >&2
+    failed=1
+}
+
 # sigstore-js, and the schema of SARIF with a validator, by npm at the versions of the lock file; their programs are js/sigstore.js and
 # js/sarif.js.
 sigstore_js()
@@ -206,9 +223,10 @@ END
 system_packages()
 {
     local need='' pair
-    for pair in docker-registry:docker-registry htpasswd:apache2-utils python3:python3 openssl:openssl jq:jq curl:curl node:nodejs npm:npm; do
+    for pair in docker-registry:docker-registry htpasswd:apache2-utils python3:python3 openssl:openssl jq:jq curl:curl node:nodejs npm:npm umoci:umoci promtool:prometheus; do
         command -v "${pair%%:*}" >/dev/null || need="$need ${pair#*:}"
     done
+    python3 -c 'import yaml' 2>/dev/null || need="$need python3-yaml"
     [ -z "$need" ] && return 0
     if [ "$(id -u)" -ne 0 ]; then
         say "counterparts: missing programs; as root: apt-get install -y --no-install-recommends$need"
@@ -221,6 +239,10 @@ system_packages()
 }
 
 mkdir -p "$dir/bin" "$dir/pkg"
+if [ "${1:-}" = --go ]; then
+    go_program
+    exit
+fi
 system_packages
 program cosign3 cosign sid usr/bin/cosign
 program cosign2 cosign trixie usr/bin/cosign
@@ -229,5 +251,6 @@ program oras oras sid usr/bin/oras
 program crane crane sid usr/bin/crane
 skopeo
 goregistry
+helm
 sigstore_js
 exit "$failed"

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A small registry that serves OCI layouts and does one thing wrong, which the repository's name says.
 
-    faultregistry.py --addr-file F [--other HOST:PORT] NAME=LAYOUT...
+    faultregistry.py --addr-file F [--listen HOST:PORT] [--other HOST:PORT] NAME=LAYOUT...
 
-A repository is NAME/FAULT/WHERE: which layout, what goes wrong (`ok`: nothing), and in which answers: `image` (the manifest or index that
-is asked for first), `referrers` (the list), `evidence` (manifests of signatures), `blob`, `all`. The referrers API is there; its lists are
-made from the layout. One line per request goes to standard output, with `authorization` or `anonymous` at its end.
+A repository is NAME/FAULT/WHERE[/WORD]: which layout, what goes wrong (`ok`: nothing), and in which answers: `image` (the manifest or index
+that is asked for first), `referrers` (the list), `evidence` (manifests of signatures), `blob`, `all`. WORD makes another repository of it,
+with a count of its own. The referrers API is there; its lists are made from the layout. The fault `switch` is the one that a request for
+/control/WORD/FAULT named last. One line per request goes to standard output, with `authorization` or `anonymous` at its end.
 """
 import argparse
 import hashlib
@@ -14,6 +15,7 @@ import json
 import os
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import Counter
@@ -97,7 +99,9 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def say(self, status):
-        print(self.command, self.path, status, "authorization" if "Authorization" in self.headers else "anonymous", flush=True)
+        whose = "authorization" if "Authorization" in self.headers else "anonymous"
+        sys.stdout.write("%s %s %s %s\n" % (self.command, self.path, status, whose))  # at once: many threads write lines
+        sys.stdout.flush()
 
     def answer(self, status, body=b"", kind="application/json", headers=(), length=None):
         self.say(status)
@@ -126,13 +130,19 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, compact({"token": "for-anyone", "expires_in": 300}))
         elif words == ["v2"]:
             self.answer(200, b"{}")
-        elif len(words) < 6 or words[1] not in self.server.layouts:
+        elif words[0] == "control":
+            self.server.switches[words[1]] = words[2]
+            self.answer(200, b"{}")
+        elif len(words) not in (6, 7) or words[1] not in self.server.layouts:
             self.error(404, "NAME_UNKNOWN")
         else:
-            self.route(words[1], words[2], words[3], words[4], "/".join(words[5:]), parse_qs(parts.query))
+            self.route(words[1:-2], words[-2], words[-1], parse_qs(parts.query))
 
-    def route(self, name, fault, where, what, ref, query):
+    def route(self, repository, what, ref, query):
+        name, fault, where = repository[:3]
         layout = self.server.layouts[name]
+        if fault == "switch":
+            fault = self.server.switches.get(repository[-1], "ok")
         body, kind, place = self.find(layout, what, ref, fault, query)
         if body is None:
             self.error(404, "MANIFEST_UNKNOWN" if what == "manifests" else "BLOB_UNKNOWN")
@@ -142,8 +152,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, body, kind, headers)
             return
         with self.server.lock:
-            self.server.seen[(name, fault, where, what)] += 1
-            count = self.server.seen[(name, fault, where, what)]
+            self.server.seen[(*repository, what)] += 1
+            count = self.server.seen[(*repository, what)]
         name, _, argument = fault.partition("-")
         method = getattr(self, "fault_" + name, None)
         if method is None:
@@ -243,6 +253,11 @@ class Handler(BaseHTTPRequestHandler):
             pass
         self.close_connection = True
 
+    def fault_slow(self, argument, body, kind, headers, _count):
+        """argument: milliseconds before each answer."""
+        time.sleep(int(argument) / 1000)
+        self.answer(200, body, kind, headers)
+
     def fault_cut(self, _argument, body, kind, headers, _count):
         self.begin(body, kind, headers, len(body))
         self.wfile.write(body[:-1])
@@ -325,9 +340,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.error(401, "UNAUTHORIZED", [("WWW-Authenticate", 'Bearer realm="http://%s/token",service="test"' % self.server.other.replace("127.0.0.1", "localhost"))])
 
-    def fault_flip(self, _argument, body, kind, headers, count):
-        """A tag that names this image for the first request and the layout's `other` for every later one."""
-        if count > 1 and urlsplit(self.path).path.endswith("/v1"):
+    def fault_flip(self, argument, body, kind, headers, count):
+        """A tag that names this image for the first request and the layout's `other` for every later one; with `swap` the two in turn."""
+        if (count % 2 == 0 if argument == "swap" else count > 1) and urlsplit(self.path).path.endswith("/v1"):
             layout = self.server.layouts[urlsplit(self.path).path.split("/")[2]]
             body = layout.read(layout.tags["other"])
             headers = [("Docker-Content-Digest", digest_of(body))]
@@ -336,6 +351,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def handle_error(self, request, client_address):
         pass  # a client that gives up is what many of the faults are for
@@ -344,12 +360,15 @@ class Server(ThreadingHTTPServer):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--addr-file", required=True)
+    parser.add_argument("--listen", default="127.0.0.1:0")
     parser.add_argument("--other", default="")
     parser.add_argument("layouts", nargs="+")
     options = parser.parse_args()
-    server = Server(("127.0.0.1", 0), Handler)
+    host, port = options.listen.split(":")
+    server = Server((host, int(port)), Handler)
     server.layouts = {name: Layout(path) for name, path in (word.split("=", 1) for word in options.layouts)}
     server.other = options.other
+    server.switches = {}
     server.seen = Counter()
     server.lock = threading.Lock()
     with open(options.addr_file + ".new", "w") as out:

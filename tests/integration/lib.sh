@@ -10,6 +10,7 @@ root=$(cd "$here/../.." && pwd)
 counterparts=${COUNTERPARTS:-$root/build/counterparts}
 sign=${SIGN:-$root/bin/sign}
 verify=${VERIFY:-$root/bin/verify}
+webhook=${WEBHOOK:-$root/bin/webhook}
 
 # Nothing of the caller's own may be read or asked: no Docker credentials, no cosign settings, no proxy, no Sigstore cache. Every
 # cosign signature here is made without log, timestamp and TUF, so that no program has a reason to leave loopback.
@@ -27,12 +28,13 @@ passed=0
 failed=0
 pids=()
 
+# The last one first: a server may need another one to end, and was started after it.
 clean_up()
 {
-    local pid
-    for pid in ${pids[@]+"${pids[@]}"}; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
+    local i
+    for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
+        kill "${pids[i]}" 2>/dev/null || true
+        wait "${pids[i]}" 2>/dev/null || true
     done
     if [ -n "${KEEP:-}" ]; then echo "kept: $T" >&2; else rm -rf "$T"; fi
 }

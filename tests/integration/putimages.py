@@ -2,12 +2,15 @@
 """Images and a slow way to them, for the tests of many images.
 
     putimages.py put HOST:PORT < LINES      each line "REPOSITORY TAG TEXT": pushes an image, another for each TEXT, prints "REPOSITORY TAG DIGEST"
+    putimages.py layouts FOLDER N           OCI layouts FOLDER/storm0, storm1... of 50 images to be signed and 2 others each, N of the former; beside
+                                            each a .list of "signed DIGEST" and "unsigned DIGEST"
     putimages.py slow HOST:PORT MS FILE     passes GET and HEAD on after MS milliseconds; its own address goes to FILE
 """
 import hashlib
 import http.client
 import http.server
 import json
+import os
 import sys
 import time
 
@@ -48,6 +51,31 @@ def put(host):
         print(repository, tag, digest_of(body))
 
 
+def layouts(folder, count):
+    media = "application/vnd.oci.image.manifest.v1+json"
+    for number in range(count // 50):
+        place = os.path.join(folder, "storm%d" % number)
+        os.makedirs(os.path.join(place, "blobs/sha256"))
+
+        def blob(data):
+            with open(os.path.join(place, "blobs", *digest_of(data).split(":")), "wb") as out:
+                out.write(data)
+            return {"digest": digest_of(data), "size": len(data)}
+
+        config = {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(b'{"architecture":"amd64","os":"linux"}')}
+        images = []
+        with open(place + ".list", "w") as out:
+            for i in range(52):
+                manifest = {"schemaVersion": 2, "mediaType": media, "config": config, "layers": [], "annotations": {"text": "%d of %d" % (i, number)}}
+                images.append({"mediaType": media, **blob(json.dumps(manifest).encode()),
+                               "annotations": {"org.opencontainers.image.ref.name": "v%d" % i}})
+                print("signed" if i < 50 else "unsigned", images[-1]["digest"], file=out)
+        with open(os.path.join(place, "index.json"), "w") as out:
+            json.dump({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": images}, out)
+        with open(os.path.join(place, "oci-layout"), "w") as out:
+            out.write('{"imageLayoutVersion":"1.0.0"}')
+
+
 class Slow(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     target, seconds = "", 0.0
@@ -86,5 +114,7 @@ def slow(target, milliseconds, path):
 
 if sys.argv[1:2] == ["put"]:
     put(sys.argv[2])
+elif sys.argv[1:2] == ["layouts"]:
+    layouts(sys.argv[2], int(sys.argv[3]))
 else:
     slow(*sys.argv[2:5])
