@@ -7,8 +7,10 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$here/bin:$PATH
 work=$(mktemp -d)
 registry=
+webhook=
 cleanup()
 {
+    [ -z "$webhook" ] || kill "$webhook" 2>/dev/null || :
     [ -z "$registry" ] || kill "$registry" 2>/dev/null || :
     rm -rf "$work"
 }
@@ -94,5 +96,43 @@ other=$(cat tampered.digest)
 expect 0 "$other" sign copy "oci:tampered:v1" "$image:tampered"
 expect 1 "denied: unsigned" verify "$image:tampered" --key release.pub
 expect 3 "unknown: not-found" verify "$image:nosuch" --key release.pub
+
+say "At admission: the webhook judges Pods by a policy, as the API server would ask it"
+cat > policy.yaml <<YAML
+version: 1
+name: demo
+unmatched: deny
+signers:
+  release: {key: release.pub}
+rules:
+  - {name: apps, images: "127.0.0.1:$port/demo/**", require: {signed: release}}
+YAML
+cat > registries.yaml <<YAML
+version: 1
+registries:
+  "127.0.0.1:$port": {plain-http: true, private: true}
+YAML
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=webhook \
+    -addext subjectAltName=IP:127.0.0.1 -keyout tls.key -out tls.crt 2>/dev/null
+webhook --policy policy.yaml --registries registries.yaml --tls-cert tls.crt --tls-key tls.key \
+    --listen 127.0.0.1:0 --drain-delay 0s > webhook.log 2>&1 &
+webhook=$!
+for _ in $(seq 100); do
+    listening=$(sed -n 's/.*"address":"127\.0\.0\.1:\([0-9]*\)".*/\1/p' webhook.log | head -n 1)
+    [ -z "$listening" ] || break
+    sleep 0.05
+done
+ask="python3 $here/tests/ask.py $listening tls.crt"
+# shellcheck disable=SC2086 # the command is words
+{
+    expect 0 "admitted" $ask "$image@$digest"
+    expect 1 "denied (403).*unsigned" $ask "$image@$other"
+    expect 1 "denied (403).*not-a-digest" $ask "$image:v1"
+    expect 1 "denied (403).*no-rule" $ask "registry.example/elsewhere@$digest"
+}
+grep '"level":"info"' webhook.log | sed 's/^/  /'
+kill "$webhook"
+wait "$webhook" || :
+webhook=
 
 say "All as it should be"
