@@ -26,7 +26,6 @@
 
 #define PATH_MAX_BYTES 1024
 #define LOG_MAX (1024 * 1024)
-#define OBJECTS_MAX (1024 * 1024)
 #define BODY_MAX (64 * 1024 * 1024)
 #define DIGEST_TEXT 72 /* "sha256:" and 64 digits, with its NUL */
 
@@ -47,9 +46,7 @@ struct line {
 
 struct registry {
     pthread_mutex_t lock;
-    struct object *objects;
-    size_t n_objects;
-    struct hsearch_data index;
+    void *objects; /* tsearch()'s tree of them, by path */
     struct line *lines;
     size_t n_lines;
     unsigned connections, uploads;
@@ -107,29 +104,30 @@ static void digest_of(char out[DIGEST_TEXT], const void *data, size_t len)
 
 /* --- Objects. The lock is held. --- */
 
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const struct object *)a)->path, ((const struct object *)b)->path);
+}
+
 static struct object *find(struct registry *r, const char *path)
 {
-    const ENTRY wanted = { .key = (char *)(uintptr_t)path };
-    ENTRY *found;
+    const struct object wanted = { .path = (char *)(uintptr_t)path };
+    void *found = tfind(&wanted, &r->objects, compare);
 
-    return hsearch_r(wanted, FIND, &found, &r->index) == 0 ? NULL : found->data;
+    return found == NULL ? NULL : *(struct object **)found;
 }
 
 static struct object *make(struct registry *r, const char *path)
 {
     struct object *object = find(r, path);
-    ENTRY *entered;
 
     if (object != NULL) {
         free(object->data);
         return object;
     }
-    if (r->n_objects == OBJECTS_MAX)
-        abort();
-    object = &r->objects[r->n_objects++];
+    object = must(calloc(1, sizeof(*object)));
     object->path = must(strdup(path));
-    if (hsearch_r((ENTRY) { .key = object->path, .data = object }, ENTER, &entered, &r->index) == 0)
-        abort();
+    must(tsearch(object, &r->objects, compare));
     return object;
 }
 
@@ -397,10 +395,7 @@ int main(int argc, char **argv)
     int got;
 
     r.referrers = argc == 2 && strcmp(argv[1], "referrers") == 0;
-    r.objects = must(calloc(OBJECTS_MAX, sizeof(*r.objects)));
     r.lines = must(calloc(LOG_MAX, sizeof(*r.lines)));
-    if (hcreate_r(2UL * OBJECTS_MAX, &r.index) == 0)
-        return 3;
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
