@@ -17,12 +17,12 @@
 #include <unistd.h>
 
 /*
- * load PORT PATH CONNECTIONS SECONDS REQUESTS EXPECTED BODY...: posts the bodies (files) in turn over
- * so many kept TLS connections to 127.0.0.1, each as soon as the answer to the one before is there,
- * until the time or the number of requests is over (0: not bounded by it). An answer must be a 200
- * that holds the text EXPECTED. One line: figures as NAME=VALUE, times in microseconds. Exits 1 when
- * an answer was another. One thread, so that it takes little of the machine that it shares with the
- * server.
+ * load PORT PATH CONNECTIONS SECONDS REQUESTS EXPECTED BODY...: posts the bodies (files) in turn
+ * over so many kept TLS connections to 127.0.0.1, each as soon as the answer to the one before is
+ * there, until the time or the number of requests is over (0: not bounded by it). An answer must be
+ * a 200 that holds the text EXPECTED. One line: figures as NAME=VALUE, times in microseconds. Exits
+ * 1 when an answer was another. One thread, so that it takes little of the machine that it shares
+ * with the server.
  */
 
 #define ANSWER_MAX (64 * 1024)

@@ -171,13 +171,13 @@ static void enter_referrer(struct registry *r, const char *repository, const cha
     const char *annotations = strstr(json, "\"annotations\"");
     const char *end = annotations == NULL ? NULL : strchr(annotations, '}');
     snprintf(path, sizeof(path), "%s/referrers/%s", repository, of);
-    const int n = asprintf(
-        &list,
-        "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-        "\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
-        "\"digest\":\"%s\",\"size\":%zu,\"artifactType\":\"%s\"%s%.*s}]}",
-        own, len, type, end == NULL ? "" : ",", end == NULL ? 0 : (int)(end + 1 - annotations),
-        end == NULL ? "" : annotations);
+    const int n =
+        asprintf(&list,
+                 "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
+                 "\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
+                 "\"digest\":\"%s\",\"size\":%zu,\"artifactType\":\"%s\"%s%.*s}]}",
+                 own, len, type, end == NULL ? "" : ",",
+                 end == NULL ? 0 : (int)(end + 1 - annotations), end == NULL ? "" : annotations);
     if (n < 0)
         abort();
     put(r, path, "application/vnd.oci.image.index.v1+json", list, (size_t)n);
@@ -276,8 +276,7 @@ static struct answer control(struct registry *r, struct MHD_Connection *c, const
 static void note(struct registry *r, struct MHD_Connection *c, const char *method, const char *path,
                  const struct request *request, unsigned status)
 {
-    void *number =
-        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    void *number = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 
     if (r->n_lines == LOG_MAX)
         return;
