@@ -70,7 +70,7 @@ static const uint8_t *container_end(const uint8_t *p, const uint8_t *end,
 
 static const uint8_t *scalar_end(const uint8_t *p, const uint8_t *end)
 {
-    while (p<end && * p> ' ' && *p != ',' && *p != ']' && *p != '}')
+    while (p < end && (*p > ' ') && *p != ',' && *p != ']' && *p != '}')
         p++;
     return p;
 }
