@@ -282,10 +282,12 @@ void text_json(struct buf *out, struct bytes text)
 {
     static const char shorts[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
                                    ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\' };
-    const uint8_t *p = text.data;
-    const uint8_t *end = p + text.len;
     bool ascii;
 
+    if (text.len == 0)
+        text = BYTES_LIT(""); /* there is no arithmetic on NULL */
+    const uint8_t *p = text.data;
+    const uint8_t *end = p + text.len;
     buf_add_char(out, '"');
     while (p < end) {
         const uint8_t *stop = json_plain_end(p, end, &ascii);
