@@ -75,6 +75,8 @@ static inline bool memory_serve(struct conn *conn)
     }
     pthread_mutex_lock(&r->server.lock);
     const struct memory_object *object = memory_find(r, path);
+    if (object == NULL)
+        abort(); /* its route leads here */
     buf_addf(&out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
              object->type, strlen(object->body));
     if (strncmp(buf_text(&conn->head), "HEAD", 4) != 0)
