@@ -121,23 +121,26 @@ static struct object *make(struct registry *r, const char *path)
 {
     struct object *object = find(r, path);
 
-    if (object != NULL) {
-        free(object->data);
+    if (object != NULL)
         return object;
-    }
     object = must(calloc(1, sizeof(*object)));
     object->path = must(strdup(path));
     must(tsearch(object, &r->objects, compare));
     return object;
 }
 
+/* What is replaced is not freed: it may be on its way to somebody. */
 static void put(struct registry *r, const char *path, const char *type, const char *data,
                 size_t len)
 {
     struct object *object = make(r, path);
+    char digest[DIGEST_TEXT];
 
+    digest_of(digest, data, len);
+    if (strcmp(object->digest, digest) == 0)
+        return;
     snprintf(object->type, sizeof(object->type), "%s", type);
-    digest_of(object->digest, data, len);
+    memcpy(object->digest, digest, sizeof(digest));
     object->data = must(malloc(len + 1));
     memcpy(object->data, data, len);
     object->data[len] = 0;
