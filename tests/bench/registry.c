@@ -27,7 +27,8 @@
 #define PATH_MAX_BYTES 1024
 #define LOG_MAX (1024 * 1024)
 #define BODY_MAX (64 * 1024 * 1024)
-#define DIGEST_TEXT 72 /* "sha256:" and 64 digits, with its NUL */
+#define CONNECTIONS_MAX 8192U /* many signers with many connections each */
+#define DIGEST_TEXT 72        /* "sha256:" and 64 digits, with its NUL */
 
 struct object {
     char *path;
@@ -405,8 +406,9 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL,
-        NULL, on_request, &r, MHD_OPTION_NOTIFY_COMPLETED, on_completed, &r,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, &r, MHD_OPTION_END);
+        NULL, on_request, &r, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, &r, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        &r, MHD_OPTION_END);
     if (daemon == NULL)
         return 3;
     printf("%u\n", MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
