@@ -401,7 +401,8 @@ void tls_session_free(struct tls_session *s)
 {
     if (s == NULL)
         return;
-    gnutls_db_set_ptr(s->session, NULL);
+    /* Not a word to the session: libmicrohttpd has freed it when it tells that a connection is
+     * closed. */
     tls_identity_drop(s->identity);
     tls_identity_drop(s->checked);
     free(s);

@@ -58,7 +58,7 @@ struct tls_session;
 /** Before the handshake. -1 with ERR_NOMEM; the handshake will fail then. */
 int tls_session_new(struct tls_session **out, struct tls *tls, void *session,
                     struct err *err) MUST_CHECK;
-void tls_session_free(struct tls_session *s); /* before the session itself; NULL is fine */
+void tls_session_free(struct tls_session *s); /* the session may be gone; NULL is fine */
 
 /**
  * May this client call, by the certificate that it has shown? Judged by the identity of now, not of
