@@ -20,6 +20,7 @@ struct http_host {
     bool insecure;        /* certificate is not checked */
     int parallel;         /* requests in flight; 0: HTTP_PARALLEL_OTHER */
     const char *ca_pem;   /* certificates added to the system's (file content), or NULL */
+    bool ca_alone;        /* they are not added: nothing but them is trusted */
     const char *cert_file, *key_file; /* client certificate, or NULL */
 };
 

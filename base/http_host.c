@@ -72,7 +72,7 @@ static int ask(struct http *http, struct http_host_entry *entry, struct err *err
     if (settings.parallel <= 0)
         settings.parallel = HTTP_PARALLEL_OTHER;
     if (settings.ca_pem != NULL && !settings.insecure &&
-        http_tls_store(&entry->store, settings.ca_pem, err) != 0)
+        http_tls_store(&entry->store, settings.ca_pem, settings.ca_alone, err) != 0)
         return err_wrap(err, "%s: additional certificates", entry->name);
     entry->settings = settings;
     return 0;

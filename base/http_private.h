@@ -94,8 +94,9 @@ void http_host_hold(struct http *http, struct http_host_entry *entry);
 void http_host_release(struct http *http, struct http_host_entry *entry);
 void http_hosts_free(struct http *http);
 
-/** A store of the system's certificates and those of `pem`. -1 with ERR_CONFIG, ERR_NOMEM. */
-int http_tls_store(void **out, const char *pem, struct err *err) MUST_CHECK;
+/** A store of the system's certificates and those of `pem`; `alone`: of the latter. -1 with
+ * ERR_CONFIG, ERR_NOMEM. */
+int http_tls_store(void **out, const char *pem, bool alone, struct err *err) MUST_CHECK;
 void http_tls_store_free(void *store);
 
 enum http_job_state {

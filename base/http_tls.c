@@ -57,10 +57,10 @@ static const char *system_certificates(void)
     return info->age >= CURLVERSION_TENTH ? info->cainfo : NULL;
 }
 
-int http_tls_store(void **out, const char *pem, struct err *err)
+int http_tls_store(void **out, const char *pem, bool alone, struct err *err)
 {
     X509_STORE *CLEANUP(storep) store = X509_STORE_new();
-    const char *path = system_certificates();
+    const char *path = alone ? NULL : system_certificates();
 
     *out = NULL;
     if (store == NULL)
