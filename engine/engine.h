@@ -14,6 +14,8 @@ struct engine_options {
     struct registries *registries;
     const struct public_key *const *keys; /* of every signer of the policy */
     size_t n_keys;
+    /* Of whoever asks, before the configured ones (store_open_with); NULL: none. */
+    const struct credential_source *credentials;
     int64_t timeout_ms;   /* of one image */
     int workers;          /* 0: a default for the number of images */
     size_t max_statement; /* bytes of one bundle or envelope with a statement; 0: the default */

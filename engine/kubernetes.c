@@ -78,6 +78,24 @@ bool kube_known(struct bytes group, struct bytes kind)
     return find_row(group, kind) != NULL || (group.len == 0 && bytes_is(kind, "List"));
 }
 
+bool kube_find_pod_spec(struct kube_value *out, struct bytes group, struct bytes kind,
+                        struct kube_value object)
+{
+    const struct kind_row *row = find_row(group, kind);
+    struct kube_value at = object;
+
+    *out = KUBE_NONE;
+    if (row == NULL)
+        return false;
+    for (size_t i = 0; i < PATH_MEMBERS && row->path[i] != NULL; i++) {
+        const struct kube_value holder = at;
+        if (kube_get(&at, holder, row->path[i], NULL) != 0)
+            return false;
+    }
+    *out = at;
+    return kube_form(at) == KUBE_MAPPING;
+}
+
 const struct kube_kind *kube_told(const struct kube_walker *w, size_t i)
 {
     const struct kube_kind *kind = &w->source->kinds->kinds[i];

@@ -68,6 +68,10 @@ struct kube_source {
 int kube_images(struct image_list *out, const struct kube_source *source, struct kube_value object,
                 struct err *err) MUST_CHECK;
 
+/** The pod spec of an object of a kind of the table. False: of another kind, or there is none. */
+bool kube_find_pod_spec(struct kube_value *out, struct bytes group, struct bytes kind,
+                        struct kube_value object);
+
 /** Is it a kind of the table: read without being told how? */
 bool kube_known(struct bytes group, struct bytes kind);
 

@@ -172,7 +172,7 @@ static int find(struct search *s, struct err *err)
 
     if (s->query->selection->selected != SELECTED_RULE && !s->query->digest_only)
         return err_set(err, ERR_INTERNAL, "there is nothing to look up");
-    if (store_open(&s->store, engine->registries, s->image, STORE_READ, err) != 0 ||
+    if (store_open_with(&s->store, engine->registries, s->image, engine->credentials, err) != 0 ||
         resolve(s, err) != 0)
         return -1;
     if (s->query->digest_only)

@@ -9,8 +9,8 @@
  * already is asked once. Bounded in bytes, workers and waiting questions.
  *
  * A kept look-up is found by: evidence repository, digest, plan, and the hash of trust (signers,
- * registries, credentials) of the generation that asks. After a change of trust what was kept
- * before cannot be reached.
+ * registries, credentials) of the generation that asks, with the identity of the asker's own
+ * credentials where he has any. After a change of trust what was kept before cannot be reached.
  */
 
 struct lookups;
@@ -22,6 +22,8 @@ struct lookups_options {
     int64_t deadline_ms;    /* of one look-up, longer than any waiter's; 0: LOOKUPS_DEADLINE_MS */
     int64_t (*clock)(void); /* of ages, milliseconds; NULL: clock_millis() */
 };
+
+#define LOOKUPS_IDENTITY_SIZE 32 /* SHA-256 */
 
 #define LOOKUPS_BYTES_DEFAULT (32 * MIB)
 #define LOOKUPS_WORKERS 64
@@ -72,6 +74,10 @@ struct asking {
     bool digest_only;                  /* what the tag names, no facts */
     bool again;                        /* what is kept is not taken for an answer */
     int64_t now;                       /* judging time, seconds */
+    /* Credentials of whoever asks, borrowed, and LOOKUPS_IDENTITY_SIZE bytes that tell them from
+     * any other's; both NULL: none. What is found with them answers nobody of another identity. */
+    const struct credential_source *credentials;
+    const uint8_t *identity;
     /** Called once, on a worker's thread or inside lookups_ask(), without any lock held. `found` is
      * held for the callee: kept_drop(). Its judgement stands: nothing is to be asked again. */
     void (*done)(struct asking *asking, const struct kept_lookup *found);

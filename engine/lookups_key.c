@@ -55,6 +55,9 @@ int lookup_key(uint8_t out[LOOKUP_KEY_SIZE], const struct asking *asking, enum s
 
     reference_name(&name, image);
     buf_add(&text, asking->source->trust, sizeof(asking->source->trust));
+    add_flag(&text, asking->identity != NULL);
+    if (asking->identity != NULL)
+        buf_add(&text, asking->identity, LOOKUPS_IDENTITY_SIZE);
     buf_add_char(&text, kind == STEP_TAG ? 't' : 'f');
     add_text(&text, buf_bytes(&name));
     add_flag(&text, digest != NULL);

@@ -282,6 +282,7 @@ static void look_up(struct lookups *l, const struct flight *f, struct kept *kept
 
     engine.timeout_ms = l->options.deadline_ms;
     engine.found = NULL;
+    engine.credentials = asking->credentials;
     kept->seen.made = lookups_now(l);
     lookup_find(&kept->seen.lookup, &query);
 }

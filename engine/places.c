@@ -32,7 +32,7 @@ static bool same_place(const struct reference *a, const struct reference *b)
 
 struct walk {
     struct registries *registries;
-    const struct reference *image;
+    const struct store *image;
     const struct reference *named; /* by COSIGN_REPOSITORY, or NULL: visited last, and once */
     places_visit *visit;
     void *context;
@@ -43,7 +43,7 @@ static int visit_place(const struct walk *w, const struct reference *place, stru
     struct store *CLEANUP(store_freep) store = NULL;
     struct err why = ERR_INIT;
 
-    if (store_open(&store, w->registries, place, STORE_READ, &why) != 0)
+    if (store_open_with(&store, w->registries, place, w->image->credentials, &why) != 0)
         return w->visit(w->context, NULL, &why, err);
     return w->visit(w->context, store, NULL, err);
 }
@@ -53,14 +53,14 @@ static int visit_configured(const struct walk *w, struct err *err)
     for (size_t i = 0;; i++) {
         struct reference CLEANUP(reference_clear) place = { .host = NULL };
         struct err last = ERR_INIT;
-        if (registries_evidence(&place, w->registries, w->image, i, &last) != 0) {
+        if (registries_evidence(&place, w->registries, &w->image->repository, i, &last) != 0) {
             if (last.code == ERR_NOT_FOUND)
                 return 0;
             *err = last;
             return -1;
         }
-        bool again =
-            same_place(&place, w->image) || (w->named != NULL && same_place(&place, w->named));
+        bool again = same_place(&place, &w->image->repository) ||
+                     (w->named != NULL && same_place(&place, w->named));
         if (!again && visit_place(w, &place, err) != 0)
             return -1;
     }
@@ -71,8 +71,7 @@ int places_each(struct registries *registries, struct store *image, places_visit
 {
     struct reference CLEANUP(reference_clear) named = { .host = NULL };
     const bool has_name = places_named() != NULL;
-    const struct walk w = { registries, &image->repository, has_name ? &named : NULL, visit,
-                            context };
+    const struct walk w = { registries, image, has_name ? &named : NULL, visit, context };
 
     if (has_name && named_reference(&named, err) != 0)
         return -1;

@@ -19,8 +19,8 @@ int places_check(struct err *err) MUST_CHECK;
 typedef int places_visit(void *context, struct store *store, const struct err *why,
                          struct err *err);
 
-/** Visit every place once, the image's own repository first. -1 with what the visitor or the
- * configuration says. */
+/** Visit every place once, the image's own repository first; each with the credentials that the
+ * image's was opened with. -1 with what the visitor or the configuration says. */
 int places_each(struct registries *registries, struct store *image, places_visit *visit,
                 void *context, struct err *err) MUST_CHECK;
 

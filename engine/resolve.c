@@ -16,7 +16,7 @@ static void ask(struct image_digest *out, const struct engine_options *engine,
     struct store *CLEANUP(store_freep) store = NULL;
     struct resolved resolved;
 
-    if (store_open(&store, engine->registries, image, STORE_READ, &out->err) != 0 ||
+    if (store_open_with(&store, engine->registries, image, engine->credentials, &out->err) != 0 ||
         store_resolve(&resolved, NULL, store, image, clock_deadline(engine->timeout_ms),
                       &out->err) != 0)
         return;

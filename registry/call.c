@@ -58,16 +58,27 @@ static int identify(struct endpoint *e, struct err *err)
     return buf_check(&hex, "credential", err);
 }
 
-static int find_credential(struct endpoint *e, struct err *err)
+/* The asker's own come first. For his host alone: what is found here is sent nowhere else. */
+static int find_anywhere(struct endpoint *e, struct err *err)
 {
     struct registries *r = e->registries;
     const char *repository = e->repository[0] != '\0' ? e->repository : NULL;
-    int found =
-        e->elsewhere
-            ? credentials_find_elsewhere(&e->credential, r->credentials, e->host, repository, err)
-            : credentials_find(&e->credential, r->credentials, e->host, repository, err);
 
-    if (found != 0)
+    if (e->source != NULL) {
+        if (e->source->find(e->source->context, &e->credential, e->host, repository, err) != 0)
+            return -1;
+        if (e->credential.kind != CREDENTIAL_NONE)
+            return 0;
+        credential_clear(&e->credential);
+    }
+    if (e->elsewhere)
+        return credentials_find_elsewhere(&e->credential, r->credentials, e->host, repository, err);
+    return credentials_find(&e->credential, r->credentials, e->host, repository, err);
+}
+
+static int find_credential(struct endpoint *e, struct err *err)
+{
+    if (find_anywhere(e, err) != 0)
         return -1;
     if (identify(e, err) != 0) {
         credential_clear(&e->credential);

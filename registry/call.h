@@ -8,10 +8,11 @@
 /** A repository on a host: the original, or a mirror of it. */
 struct endpoint {
     struct registries *registries;
-    char *host;       /* as in references: whose credentials are used */
-    const char *wire; /* the host to connect to */
-    char *repository; /* "": the registry itself, for its catalogue */
-    bool elsewhere;   /* not named on the command line */
+    char *host;                             /* as in references: whose credentials are used */
+    const char *wire;                       /* the host to connect to */
+    char *repository;                       /* "": the registry itself, for its catalogue */
+    bool elsewhere;                         /* not named on the command line */
+    const struct credential_source *source; /* asked before the configured credentials, or NULL */
 
     pthread_mutex_t lock;
     bool credential_known;

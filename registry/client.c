@@ -145,7 +145,7 @@ static int open_mirrors(struct client *c, struct registries *r, struct err *err)
 }
 
 int client_open(struct store **out, struct registries *r, const struct reference *ref,
-                struct err *err)
+                const struct credential_source *credentials, struct err *err)
 {
     struct client *c = mem_new(1, sizeof(*c), err);
 
@@ -153,6 +153,7 @@ int client_open(struct store **out, struct registries *r, const struct reference
     if (c == NULL)
         return -1;
     c->store.ops = &client_ops;
+    c->store.credentials = credentials;
     struct store *CLEANUP(store_freep) store = &c->store;
     if (reference_copy(&c->store.repository, ref, err) != 0)
         return -1;
@@ -161,6 +162,7 @@ int client_open(struct store **out, struct registries *r, const struct reference
     if (endpoint_init(&c->original, r, ref->host, ref->repository, err) != 0 ||
         open_mirrors(c, r, err) != 0)
         return -1;
+    c->original.source = credentials;
     *out = STEAL(store);
     return 0;
 }

@@ -3,8 +3,9 @@
 
 #include "registry/registries.h"
 
-/** A repository in a registry, over the distribution API (registry.md 3). No packet is sent. */
+/** A repository in a registry, over the distribution API (registry.md 3). No packet is sent.
+ * `credentials` as in store_open_with(). */
 int client_open(struct store **out, struct registries *r, const struct reference *ref,
-                struct err *err) MUST_CHECK;
+                const struct credential_source *credentials, struct err *err) MUST_CHECK;
 
 #endif

@@ -20,6 +20,17 @@ struct credential {
 
 void credential_clear(struct credential *c);
 
+/**
+ * Credentials of whoever asks, beside those that are configured, and asked first. `find` answers as
+ * credentials_find() does, on any thread, blocking: CREDENTIAL_NONE where it has none for this host
+ * and repository, and then the configured ones count. What it gives is sent to no other host.
+ */
+struct credential_source {
+    int (*find)(void *context, struct credential *out, const char *host, const char *repository,
+                struct err *err);
+    void *context;
+};
+
 struct credentials_options {
     const char *username; /* with `password` */
     const struct secret *password;

@@ -150,6 +150,19 @@ static int read_entry(struct credential *c, struct json_view entry, enum config_
     return 0;
 }
 
+int docker_entry_read(struct credential *out, struct json_view entry, enum config_form form,
+                      struct err *err)
+{
+    CLEANUP(credential_clear) struct credential c = { 0 };
+
+    *out = (struct credential) { 0 };
+    if (read_entry(&c, entry, form, err) != 0)
+        return -1;
+    *out = c;
+    c = (struct credential) { 0 };
+    return 0;
+}
+
 /* Behind a host only an API version may stand, or the key speaks of a folder alone. */
 static bool is_api_path(struct bytes path)
 {
@@ -170,20 +183,27 @@ static struct bytes without_scheme(struct bytes key)
     return key;
 }
 
+struct docker_key docker_key_split(struct bytes key)
+{
+    const struct bytes bare = without_scheme(key);
+    const uint8_t *slash = bare.len == 0 ? NULL : memchr(bare.data, '/', bare.len);
+    const size_t end = slash == NULL ? bare.len : (size_t)(slash - bare.data);
+    const struct bytes path = bytes_part(bare, end, bare.len);
+
+    return (struct docker_key) { bytes_part(bare, 0, end), is_api_path(path) ? BYTES_NONE : path };
+}
+
 /* How well a key names a host: 0 not at all, else the better the higher. */
 static int host_rank(struct bytes key, const char *host)
 {
     char *CLEANUP(mem_freep) name = NULL;
-    struct bytes bare = without_scheme(key);
-    const uint8_t *slash = bare.len == 0 ? NULL : memchr(bare.data, '/', bare.len);
-    size_t end = slash == NULL ? bare.len : (size_t)(slash - bare.data);
+    const struct docker_key parts = docker_key_split(key);
 
     if (strcmp(host, HUB) == 0 && bytes_is(key, HUB_KEY))
         return 3;
     if (bytes_is(key, host))
         return 2;
-    if (!is_api_path(bytes_part(bare, end, bare.len)) ||
-        reference_host(&name, bytes_part(bare, 0, end), NULL) != 0)
+    if (parts.path.len > 0 || reference_host(&name, parts.host, NULL) != 0)
         return 0;
     return strcmp(name, host) == 0 ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 #ifndef BULLA_REGISTRY_DOCKER_CONFIG_H
 #define BULLA_REGISTRY_DOCKER_CONFIG_H
 
+#include "base/json_pull.h"
 #include "registry/credentials.h"
 
 /* docker's config.json, containers' auth.json and what helpers answer: JSON that holds secrets.
@@ -35,6 +36,22 @@ void config_match_clear(struct config_match *m);
  */
 int docker_config_find(struct config_match *out, struct bytes text,
                        const struct config_query *query, struct err *err) MUST_CHECK;
+
+/**
+ * What one entry of `auths` holds; kind none where it is empty. The origin is not set.
+ *
+ * @param entry  of a scanned text; anything but an object is refused
+ * @return 0, or -1 with ERR_CONFIG, ERR_MALFORMED, ERR_LIMIT, ERR_NOMEM; no secret is in the text
+ */
+int docker_entry_read(struct credential *out, struct json_view entry, enum config_form form,
+                      struct err *err) MUST_CHECK;
+
+/** A key of `auths` as host and path: without scheme; the path begins with its '/', and is empty
+ * where nothing stands behind the host or an API version alone ("/", "/v1/", "/v2/"). */
+struct docker_key {
+    struct bytes host, path;
+};
+struct docker_key docker_key_split(struct bytes key);
 
 /** What a helper is asked for a host that the configuration does not spell: the host, but for
  * Docker Hub its old address. */

@@ -337,16 +337,34 @@ void registries_freep(struct registries **r)
     *r = NULL;
 }
 
+static int open_client(struct store **out, struct registries *r, const struct reference *ref,
+                       const struct credential_source *credentials, struct err *err)
+{
+    if (!registries_elsewhere(r, ref->host) &&
+        registries_note(r, &r->opened, reference_wire_host(ref), err) != 0)
+        return -1;
+    return client_open(out, r, ref, credentials, err);
+}
+
 int store_open(struct store **out, struct registries *r, const struct reference *ref,
                enum store_access access, struct err *err)
 {
     *out = NULL;
     if (ref->layout)
         return layout_open(out, ref, access == STORE_WRITE, err);
-    if (!registries_elsewhere(r, ref->host) &&
-        registries_note(r, &r->opened, reference_wire_host(ref), err) != 0)
+    return open_client(out, r, ref, NULL, err);
+}
+
+int store_open_with(struct store **out, struct registries *r, const struct reference *ref,
+                    const struct credential_source *credentials, struct err *err)
+{
+    *out = NULL;
+    if (!ref->layout)
+        return open_client(out, r, ref, credentials, err);
+    if (layout_open(out, ref, false, err) != 0)
         return -1;
-    return client_open(out, r, ref, err);
+    (*out)->credentials = credentials; /* further places of its evidence may be registries */
+    return 0;
 }
 
 int registries_evidence(struct reference *out, struct registries *r, const struct reference *image,

@@ -49,6 +49,12 @@ enum store_access { STORE_READ, STORE_WRITE };
 int store_open(struct store **out, struct registries *r, const struct reference *ref,
                enum store_access access, struct err *err) MUST_CHECK;
 
+/** store_open() for reading, with credentials that come before the configured ones: for the host
+ * and path of `ref` alone, never for its mirrors. `credentials` must live as long as the store;
+ * NULL: none. */
+int store_open_with(struct store **out, struct registries *r, const struct reference *ref,
+                    const struct credential_source *credentials, struct err *err) MUST_CHECK;
+
 /** Further places where evidence of this image may hang (registries.yaml `evidence`): the i-th, as
  * a reference of the repository, or ERR_NOT_FOUND past the last. A place "host/path" stands for the
  * repository path itself, as COSIGN_REPOSITORY does. */

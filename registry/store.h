@@ -41,6 +41,7 @@ struct fetch {
 void fetch_clear(struct fetch *f);
 
 struct store;
+struct credential_source; /* credentials.h */
 
 /** Stores the bytes of a blob that is read from a file. */
 struct store_blob {
@@ -89,6 +90,9 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     struct reference repository; /* host and path, or layout and directory; no tag, no digest */
+    /* Whose credentials come before the configured ones, here and in the places that hang together
+     * with it; borrowed, NULL: nobody's. */
+    const struct credential_source *credentials;
 };
 
 /* The operations, through the table. Thread-safe: any number of threads may use one store. */

@@ -30,10 +30,11 @@ struct memory_registry {
     char host[32];
     pthread_mutex_t gate;
     pthread_cond_t opened;
-    bool closed; /* answers wait */
-    int status;  /* answered to everything; 0: what is there */
-    int limited; /* so many requests more are answered with 429 */
-    int served;  /* requests, but for those of connecting */
+    bool closed;       /* answers wait */
+    int status;        /* answered to everything; 0: what is there */
+    int limited;       /* so many requests more are answered with 429 */
+    int served;        /* requests, but for those of connecting */
+    const char *login; /* "Authorization: Basic ...": all else is refused; NULL: nothing is */
 };
 
 static inline bool memory_wait(struct memory_registry *r, int *status)
@@ -71,6 +72,11 @@ static inline bool memory_serve(struct conn *conn)
     if (!memory_wait(r, &status)) {
         buf_addf(&out, "HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n", status);
         conn_send(conn, out.data, out.len);
+        return true;
+    }
+    if (r->login != NULL && strstr(buf_text(&conn->head), r->login) == NULL) {
+        conn_text(conn, "HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"x\"\r\n"
+                        "Content-Length: 0\r\n\r\n");
         return true;
     }
     pthread_mutex_lock(&r->server.lock);

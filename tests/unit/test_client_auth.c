@@ -1,6 +1,9 @@
 /* Authentication of the client: token dance, lies and traps. */
 #include "tests/unit/script.h"
 
+#include "registry/credentials.h"
+#include "tests/unit/expect.h"
+
 static const struct rule token_dance[] = {
     { "GET /token?service=here&scope=repository%3Ademo%2Fapp%3Apull", NULL, NULL, 200, NULL,
       "{\"token\":\"T1\",\"expires_in\":300}" },
@@ -153,6 +156,106 @@ static void basic_is_sent_at_once_when_learnt(void **state)
     server_stop(&s);
 }
 
+/* A credential of whoever asks: for "demo/app" of one host, and how often it was asked for. */
+struct tenant {
+    struct credential_source source;
+    const char *host;
+    const char *user; /* NULL: has none */
+    bool fails;
+    int asked;
+};
+
+static int tenant_find(void *context, struct credential *out, const char *host,
+                       const char *repository, struct err *err)
+{
+    struct tenant *t = context;
+
+    *out = (struct credential) { .kind = CREDENTIAL_NONE };
+    t->asked++;
+    assert_string_equal(host, t->host);
+    assert_string_equal(repository, "demo/app");
+    if (t->fails)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (t->user == NULL)
+        return 0;
+    out->kind = CREDENTIAL_BASIC;
+    out->username = strdup(t->user);
+    return secret_copy(&out->secret, BYTES_LIT("secret"), err);
+}
+
+static struct store *open_as(struct tenant *t, const struct opened *o, const char *host)
+{
+    const struct reference ref = { .host = (char *)(uintptr_t)host,
+                                   .repository = (char *)(uintptr_t) "demo/app" };
+    struct store *store;
+    struct err err = ERR_INIT;
+
+    t->host = host;
+    t->source = (struct credential_source) { tenant_find, t };
+    EXPECT_OK(store_open_with(&store, o->registries, &ref, &t->source, &err), &err);
+    return store;
+}
+
+/* The tenant's first, the configured ones where he has none; a token that one was given is nobody
+ * else's. */
+static void tenants_have_their_own(void **state)
+{
+    static const struct rule rules[] = {
+        { "GET /token", "Authorization: Basic bWU6c2VjcmV0\r\n", NULL, 200, NULL,
+          "{\"token\":\"T1\",\"expires_in\":300}" },
+        { "GET /token", NULL, NULL, 401, NULL, "" },
+        { "GET /v2/", "Authorization: Bearer T1\r\n", NULL, 200, INDEX_TYPE, INDEX_BODY },
+        { "GET /v2/", NULL, NULL, 401, BEARER, "" },
+        END
+    };
+    struct server s;
+    struct tenant me = { .user = "me" }, other = { .user = "other" }, none = { .user = NULL };
+    (void)state;
+    server_start(&s, rules);
+    struct opened o = open_at(s.host, NULL);
+
+    struct store *store = open_as(&me, &o, s.host);
+    expect(store, by_tag(), ERR_NONE, "");
+    expect(store, by_tag(), ERR_NONE, "");
+    assert_int_equal(me.asked, 1);
+    store_free(store);
+    store = open_as(&other, &o, s.host);
+    expect(store, by_tag(), ERR_AUTH, "token for");
+    store_free(store);
+    store = open_as(&none, &o, s.host);
+    expect(store, by_tag(), ERR_AUTH, "token for");
+    store_free(store);
+    expect(o.store, by_tag(), ERR_AUTH, "token for");
+    close_it(&o);
+    o = open_at(s.host, "me"); /* configured */
+    store = open_as(&none, &o, s.host);
+    expect(store, by_tag(), ERR_NONE, "");
+    assert_int_equal(none.asked, 2);
+    store_free(store);
+    store = open_as(&other, &o, s.host);
+    expect(store, by_tag(), ERR_AUTH, "token for");
+    store_free(store);
+    close_it(&o);
+    server_stop(&s);
+}
+
+static void source_that_fails(void **state)
+{
+    static const struct rule rules[] = { { "GET /v2/", NULL, NULL, 401, BEARER, "" }, END };
+    struct server s;
+    struct tenant t = { .fails = true };
+    (void)state;
+    server_start(&s, rules);
+    struct opened o = open_at(s.host, "me");
+
+    struct store *store = open_as(&t, &o, s.host);
+    expect(store, by_tag(), ERR_NOMEM, "out of memory");
+    assert_int_equal(count(&s, "GET /token"), 0);
+    store_free(store);
+    close_it(&o);
+    server_stop(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +265,8 @@ int main(void)
         cmocka_unit_test(realms_that_are_traps),
         cmocka_unit_test(bad_token_answers),
         cmocka_unit_test(basic_is_sent_at_once_when_learnt),
+        cmocka_unit_test(tenants_have_their_own),
+        cmocka_unit_test(source_that_fails),
     };
     struct err err = ERR_INIT;
 

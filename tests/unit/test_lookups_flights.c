@@ -104,6 +104,70 @@ static void one_look_up_by_tag(void **state)
         ask_clear(&asks[i]);
 }
 
+/* Who asks with credentials of his own shares with those who have the same, and nobody else:
+ * neither what is under way nor what is kept. */
+static void identities_share_nothing(void **state)
+{
+    static const uint8_t one[LOOKUPS_IDENTITY_SIZE] = { 1 }, other[LOOKUPS_IDENTITY_SIZE] = { 2 };
+    static const uint8_t *const identities[] = { one, other, NULL, one };
+    struct world *w = *state;
+    struct ask asks[ARRAY_LEN(identities)];
+
+    const int cost = requests_of_one(w);
+    struct digest image = signed_image(w, "one");
+    const int before = memory_requests(&w->named);
+    memory_close(&w->named, true);
+    for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+        ask_init(&asks[i], w, w->named.host, "app", &image);
+        asks[i].asking.identity = identities[i];
+        assert_false(ask_kept(&asks[i], w));
+        ask_begin(&asks[i], w);
+    }
+    wait_state(w, 3, 0);
+    memory_close(&w->named, false);
+    for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+        ask_end(&asks[i]);
+        expect_verdict(&asks[i], asks[i].found, VERDICT_ALLOW, REASON_NONE);
+        assert_int_equal(asks[i].shared, i == 3);
+        assert_true(ask_kept(&asks[i], w));
+    }
+    assert_int_equal(memory_requests(&w->named), before + 3 * cost);
+    assert_ptr_equal(asks[3].found, asks[0].found);
+    assert_ptr_not_equal(asks[1].found, asks[0].found);
+    assert_ptr_not_equal(asks[2].found, asks[0].found);
+    for (size_t i = 0; i < ARRAY_LEN(asks); i++)
+        ask_clear(&asks[i]);
+}
+
+/* What one kept neither another nor one without credentials reaches, by digest, by tag, or as the
+ * last that was complete. */
+static void identities_keep_apart(void **state)
+{
+    static const uint8_t one[LOOKUPS_IDENTITY_SIZE] = { 1 }, other[LOOKUPS_IDENTITY_SIZE] = { 2 };
+    static const uint8_t *const strangers[] = { other, NULL };
+    struct world *w = *state;
+    struct digest image = signed_image(w, "v1");
+    struct ask CLEANUP(ask_clear) a;
+    struct ask CLEANUP(ask_clear) tag;
+
+    ask_init(&a, w, w->named.host, "app", &image);
+    ask_init(&tag, w, w->named.host, "app:v1", NULL);
+    a.asking.identity = tag.asking.identity = one;
+    expect_asked(&tag, w, VERDICT_ALLOW, REASON_NONE, false);
+    expect_asked(&a, w, VERDICT_ALLOW, REASON_NONE, true);
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++) {
+        a.asking.identity = tag.asking.identity = strangers[i];
+        assert_false(ask_kept(&a, w));
+        assert_false(ask_kept(&tag, w));
+        assert_null(lookups_proven(w->lookups, &a.asking, &image, LOOKUPS_ALLOW_MS));
+    }
+    a.asking.identity = one;
+    const struct kept_lookup *proven =
+        lookups_proven(w->lookups, &a.asking, &image, LOOKUPS_ALLOW_MS);
+    assert_non_null(proven);
+    kept_drop(proven);
+}
+
 /* A registry that hangs holds up those who asked it then, not those who ask once it answers. */
 static void hanging_is_not_joined(void **state)
 {
@@ -569,6 +633,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_look_up_for_many),
         TEST(one_look_up_by_tag),
+        TEST(identities_share_nothing),
+        TEST(identities_keep_apart),
         TEST(hanging_is_not_joined),
         TEST(failure_is_given_to_those_who_waited),
         TEST(joined_and_denied),
