@@ -5,7 +5,8 @@
 _webhook_options()
 {
     local files='--policy --registries --authfile --tls-cert --tls-key --client-ca --client-name
-        --token-file --max-statement-size --lookup-timeout --log-format --verbose -d --quiet -q'
+        --token-file --max-statement-size --lookup-timeout --pull-secrets --kube-api --kube-folder
+        --log-format --verbose -d --quiet -q'
 
     printf '%s\n' --help -h
     case $1 in
@@ -36,9 +37,13 @@ _webhook()
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;
+    --kube-folder)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        ;;
     --client-name | --max-statement-size | --lookup-timeout | --listen | --metrics-listen | \
         --custom-kind | --ignore-kind | --workers | --queue | --cache | --memory | \
-        --connections | --drain | --drain-delay | --service) ;;
+        --connections | --drain | --drain-delay | --service | --kube-api) ;;
     help) mapfile -t COMPREPLY < <(compgen -W doctor -- "$cur") ;;
     *)
         if [[ $cur == -* ]]; then

@@ -12,15 +12,17 @@
  */
 
 struct admission;
-struct exchange; /* server.h */
+struct exchange;     /* server.h */
+struct pull_secrets; /* pull_secrets.h */
 
 struct admission_options {
     struct generations *generations;
     struct lookups *lookups;
     struct metrics *metrics;
-    const struct kube_kinds *kinds; /* NULL: none */
-    bool log_allowed;               /* a line for what is allowed, too */
-    int64_t (*clock)(void);         /* of ages, as the look-ups'; NULL: clock_millis() */
+    const struct kube_kinds *kinds;    /* NULL: none */
+    struct pull_secrets *pull_secrets; /* NULL: those of Pods are not read */
+    bool log_allowed;                  /* a line for what is allowed, too */
+    int64_t (*clock)(void);            /* of ages, as the look-ups'; NULL: clock_millis() */
 };
 
 int admission_new(struct admission **out, const struct admission_options *options,

@@ -222,12 +222,37 @@ static void check_callers(struct doctor *d)
                     "are not asked who they are (--client-ca, --token-file)");
 }
 
+/* A warning only: `webhook` would serve, and pass over what it cannot read. But for the files. */
+static int check_pull_secrets(struct doctor *d, struct err *err)
+{
+    struct pull_secrets_options options;
+    struct pull_secrets *secrets;
+    struct err why = ERR_INIT;
+
+    if (!d->options->read.pull_secrets)
+        return 0;
+    options_pull_secrets(&options, &d->options->read);
+    if (pull_secrets_new(&secrets, &options, &why) != 0) {
+        doctor_tell(d, CHECK_FAIL, "pull-secrets", "%s", err_text(&why));
+        if (!is_fatal(&why))
+            return 0;
+        *err = why;
+        return -1;
+    }
+    if (pull_secrets_check(secrets, &why) == 0)
+        doctor_tell(d, CHECK_OK, "pull-secrets", "the API answers, and takes the token");
+    else
+        doctor_tell(d, CHECK_WARN, "pull-secrets", "the API: %s", err_text(&why));
+    pull_secrets_free(secrets);
+    return 0;
+}
+
 static int check_all(struct doctor *d, struct err *err)
 {
     if (check_policy(d, err) != 0 || check_certificate(d, err) != 0)
         return -1;
     check_callers(d);
-    if (check_whole(d, err) != 0)
+    if (check_whole(d, err) != 0 || check_pull_secrets(d, err) != 0)
         return -1;
     for (size_t i = 0; i < d->options->config.n; i++)
         if (doctor_config(d, d->options->config.values[i], err) != 0)

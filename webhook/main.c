@@ -44,8 +44,6 @@ static int run_serve(int argc, char **argv, struct err *err)
           "time to answer what has begun when told to end (default 20s)" },
         { "drain-delay", 0, OPTION_MILLIS, &o.drain_delay_ms, "TIME",
           "time before that, not ready but still serving (default 3s)" },
-        { "pull-secrets", 0, OPTION_REFUSED, NULL, NULL,
-          "imagePullSecrets of Pods are not supported yet: mount credentials and use --authfile" },
         { 0 },
     };
     int first;

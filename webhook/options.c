@@ -7,6 +7,8 @@
 #define STRINGIFY_(x) #x
 #define STRINGIFY(x) STRINGIFY_(x)
 
+#define USER_AGENT "bulla-webhook/" STRINGIFY(BULLA_VERSION)
+
 #define WORKERS_MAX 1024        /* each is a thread that waits for a registry */
 #define QUEUE_MAX 1000000       /* look-ups that wait: a kilobyte each */
 #define CONNECTIONS_MAX 1000000 /* more than a process may have open */
@@ -41,6 +43,8 @@ int options_check(const struct options *o, int positional, struct err *err)
         return err_set(err, ERR_USAGE,
                        "--client-name needs --client-ca: a name alone proves "
                        "nothing");
+    if (!o->pull_secrets && (o->kube_api != NULL || o->kube_folder != NULL))
+        return err_set(err, ERR_USAGE, "--kube-api and --kube-folder need --pull-secrets");
     if (check_range("workers", o->workers, 1, WORKERS_MAX, err) != 0 ||
         check_range("queue", o->queue, 1, QUEUE_MAX, err) != 0 ||
         check_range("connections", o->connections, 4, CONNECTIONS_MAX, err) != 0)
@@ -95,7 +99,14 @@ void options_generations(struct generations_options *out, const struct options *
                             .n_client_names = o->client_names.n },
                    .auth = o->auth_files.values,
                    .n_auth = o->auth_files.n },
-        .registries = { .user_agent = "bulla-webhook/" STRINGIFY(BULLA_VERSION) },
+        .registries = { .user_agent = USER_AGENT },
         .engine = { .timeout_ms = o->lookup_ms, .max_statement = o->max_statement },
     };
+}
+
+void options_pull_secrets(struct pull_secrets_options *out, const struct options *o)
+{
+    *out = (struct pull_secrets_options) { .api = o->kube_api,
+                                           .folder = o->kube_folder,
+                                           .user_agent = USER_AGENT };
 }

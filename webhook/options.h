@@ -5,6 +5,7 @@
 #include "base/option.h"
 #include "engine/kubernetes_kinds.h"
 #include "webhook/generation.h"
+#include "webhook/pull_secrets.h"
 #include "webhook/server.h"
 
 /*
@@ -20,6 +21,8 @@ struct options {
     struct option_list auth_files;
     int64_t lookup_ms;
     size_t max_statement;
+    bool pull_secrets;
+    const char *kube_api, *kube_folder;
     const char *log_format;
     bool verbose, quiet;
 
@@ -64,6 +67,12 @@ struct options {
           &(o)->max_statement,  "SIZE", "largest attestation that is read (default 8MiB)" },        \
         { "lookup-timeout", 0,      OPTION_MILLIS,                                                  \
           &(o)->lookup_ms,  "TIME", "time for looking up one image (default 30s)" },                \
+        { "pull-secrets",     0,    OPTION_FLAG,                                                    \
+          &(o)->pull_secrets, NULL, "use the credentials that imagePullSecrets of Pods name" },     \
+        { "kube-api",     0,     OPTION_TEXT,                                                       \
+          &(o)->kube_api, "URL", "of the API that has them (default this cluster's)" },             \
+        { "kube-folder",     0,     OPTION_TEXT,                                                    \
+          &(o)->kube_folder, "DIR", "service account that may read them (default the Pod's)" },     \
         { "log-format",     0,        OPTION_TEXT,                                                  \
           &(o)->log_format, "FORMAT", "log lines as json (default) or text" },                      \
         { "verbose", 'd', OPTION_FLAG, &(o)->verbose, NULL, "say what is asked of registries" },    \
@@ -81,5 +90,8 @@ int options_kinds(struct kube_kinds *kinds, const struct options *o, struct err 
 
 /** What a generation is read from; borrows from `o`. */
 void options_generations(struct generations_options *out, const struct options *o);
+
+/** With --pull-secrets only. */
+void options_pull_secrets(struct pull_secrets_options *out, const struct options *o);
 
 #endif

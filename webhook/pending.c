@@ -41,6 +41,8 @@ void pending_free(struct pending *p)
 {
     for (size_t i = 0; p->slots != NULL && i < p->n_slots; i++)
         kept_drop(p->slots[i].found);
+    if (p->has_secrets)
+        pull_source_clear(&p->secrets);
     decisions_clear(&p->decisions);
     review_clear(&p->review);
     generation_drop(p->generation);
@@ -299,6 +301,10 @@ static void fill_slot(struct pending *p, struct slot *slot, struct decision *d)
                                      .now = p->decisions.setting.now,
                                      .done = done,
                                      .context = slot };
+    if (p->has_secrets) {
+        slot->asking.credentials = &p->secrets.credentials;
+        slot->asking.identity = p->secrets.identity;
+    }
 }
 
 /* What is kept but does not settle it must not be taken for the answer again. */
@@ -331,18 +337,28 @@ static size_t look(struct pending *p)
     return unknown;
 }
 
+static int make_slots(struct pending *p, struct err *err)
+{
+    struct pull_secrets *secrets = p->admission->options.pull_secrets;
+
+    if (secrets != NULL && pull_source_named(&p->review)) {
+        if (pull_source_init(&p->secrets, secrets, &p->review, err) != 0)
+            return -1;
+        p->has_secrets = true;
+    }
+    p->slots = arena_new(&p->decisions.arena, p->decisions.n, sizeof(*p->slots), err);
+    return p->slots != NULL ? 0 : -1;
+}
+
 void pending_run(struct pending *p)
 {
     struct err err = ERR_INIT;
 
     atomic_fetch_add(&p->admission->in_flight, 1);
-    if (p->decisions.n > 0) {
-        p->slots = arena_new(&p->decisions.arena, p->decisions.n, sizeof(*p->slots), &err);
-        if (p->slots == NULL) {
-            overloaded(p, &err);
-            pending_free(p);
-            return;
-        }
+    if (p->decisions.n > 0 && make_slots(p, &err) != 0) {
+        overloaded(p, &err);
+        pending_free(p);
+        return;
     }
     const size_t unknown = look(p);
     if (unknown > 0) {

@@ -7,6 +7,7 @@
 #include "webhook/admission.h"
 #include "webhook/deadlines.h"
 #include "webhook/decision.h"
+#include "webhook/pull_secrets.h"
 
 /* One review on its way to its answer: for admission.c and pending.c only. */
 
@@ -43,6 +44,8 @@ struct pending {
     const struct generation *generation;
     struct review review;
     struct decisions decisions;
+    struct pull_source secrets; /* of the Pod; in use as long as an asking is */
+    bool has_secrets;
     int64_t began; /* clock_micros() */
     struct deadline deadline;
     struct slot *slots;

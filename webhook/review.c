@@ -60,6 +60,7 @@ static void drop_images(struct review *review)
         reference_clear(&review->subjects[i].reference);
     review->n_subjects = 0;
     review->n_fields = 0;
+    review->n_secrets = 0;
     image_list_clear(&review->images);
     image_list_clear(&review->old);
 }
@@ -273,6 +274,76 @@ static int check_identity(const struct review *r, struct json_view object, struc
     return 0;
 }
 
+static bool is_alnum(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+bool review_name_valid(struct bytes name)
+{
+    if (name.len == 0 || name.len > NAME_MAX_BYTES || !is_alnum(name.data[0]) ||
+        !is_alnum(name.data[name.len - 1]))
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        if (!is_alnum(name.data[i]) && name.data[i] != '-' &&
+            (name.data[i] != '.' || name.data[i - 1] == '.'))
+            return false;
+    return true;
+}
+
+static bool has_secret(const struct review *r, struct bytes name)
+{
+    for (size_t i = 0; i < r->n_secrets; i++)
+        if (bytes_is(name, r->secrets[i]))
+            return true;
+    return false;
+}
+
+/* A name that no Secret can have names none: nothing is wrong with the images. */
+static int add_secret(struct review *r, struct kube_value entry, struct err *err)
+{
+    struct buf CLEANUP(buf_clear) text = BUF_INIT(NAME_MAX_BYTES);
+    struct kube_value name;
+
+    if (kube_form(entry) != KUBE_MAPPING || kube_get(&name, entry, "name", NULL) != 0 ||
+        kube_form(name) != KUBE_STRING || kube_text(&text, name, NULL) != 0 ||
+        !review_name_valid(buf_bytes(&text)) || has_secret(r, buf_bytes(&text)))
+        return 0;
+    if (r->secrets == NULL) {
+        r->secrets = arena_new(&r->arena, REVIEW_SECRETS_MAX, sizeof(*r->secrets), err);
+        if (r->secrets == NULL)
+            return -1;
+    }
+    r->secrets[r->n_secrets] = arena_text(&r->arena, buf_bytes(&text), err);
+    if (r->secrets[r->n_secrets] == NULL)
+        return -1;
+    r->n_secrets++;
+    return 0;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int read_secrets(struct review *r, struct json_view object, struct err *err)
+{
+    struct kube_value spec, list, name, entry;
+
+    if (!kube_find_pod_spec(&spec, bytes_text(r->kind_group), bytes_text(r->kind),
+                            kube_json(object)) ||
+        kube_get(&list, spec, "imagePullSecrets", NULL) != 0)
+        return 0;
+    struct kube_walk walk = kube_walk(list);
+    while (kube_form(list) == KUBE_LIST && r->n_secrets < REVIEW_SECRETS_MAX &&
+           kube_next(&walk, &name, &entry))
+        if (add_secret(r, entry, err) != 0)
+            return -1;
+    if (r->n_secrets > 1)
+        qsort(r->secrets, r->n_secrets, sizeof(*r->secrets), compare_texts);
+    return 0;
+}
+
 static int read_images(struct review *r, const struct request *q, const struct kube_kinds *kinds,
                        struct err *err)
 {
@@ -388,6 +459,8 @@ static int read_rest(struct review *r, const struct request *q, const struct kub
     if (r->operation == REVIEW_DELETE || r->operation == REVIEW_CONNECT)
         return 0;
     if (read_images(r, q, kinds, err) != 0)
+        return -1;
+    if (r->images.n > 0 && read_secrets(r, q->object, err) != 0)
         return -1;
     return set_fields(r, err);
 }

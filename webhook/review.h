@@ -43,9 +43,19 @@ struct review {
     size_t n_fields;
     struct review_subject *subjects;
     size_t n_subjects;
+    const char **secrets; /* names of spec.imagePullSecrets, sorted, each once; those that no Secret
+                             can have are left out */
+    size_t n_secrets;
     struct err unreadable; /* ERR_NONE, or why the object's images could not be read: to be denied,
                               since nobody knows what it would run. No images then */
 };
+
+/** Names of Secrets that count: Pods have one or two. What follows is left out. */
+#define REVIEW_SECRETS_MAX 32
+
+/** Can it name a namespace, or what is in one: a DNS subdomain (RFC 1123)? Then it can stand in a
+ * path as it is. */
+bool review_name_valid(struct bytes name);
 
 void review_init(struct review *review);
 void review_clear(struct review *review);

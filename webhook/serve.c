@@ -144,6 +144,18 @@ static int start_tls(struct serving *s, struct err *err)
     return made;
 }
 
+static int start_pull_secrets(struct serving *s, const struct options *o, struct err *err)
+{
+    struct pull_secrets_options options;
+
+    if (!o->pull_secrets)
+        return 0;
+    options_pull_secrets(&options, o);
+    if (pull_secrets_new(&s->pull_secrets, &options, err) != 0)
+        return err_wrap(err, "--pull-secrets");
+    return 0;
+}
+
 static int start_admission(struct serving *s, const struct options *o,
                            const struct kube_kinds *kinds, struct err *err)
 {
@@ -152,12 +164,13 @@ static int start_admission(struct serving *s, const struct options *o,
                                              .queue = (size_t)o->queue,
                                              .deadline_ms = o->lookup_ms };
 
-    if (lookups_new(&s->lookups, &lookups, err) != 0)
+    if (start_pull_secrets(s, o, err) != 0 || lookups_new(&s->lookups, &lookups, err) != 0)
         return -1;
     const struct admission_options admission = { .generations = s->generations,
                                                  .lookups = s->lookups,
                                                  .metrics = s->metrics,
                                                  .kinds = kinds,
+                                                 .pull_secrets = s->pull_secrets,
                                                  .log_allowed = true };
     return admission_new(&s->admission, &admission, err);
 }
@@ -275,6 +288,7 @@ static void clear(struct serving *s)
     server_stop(s->server);
     admission_free(s->admission);
     lookups_free(s->lookups);
+    pull_secrets_free(s->pull_secrets);
     tls_free(s->tls);
     generations_free(s->generations);
     metrics_free(s->metrics);

@@ -12,6 +12,7 @@ struct serving {
     struct metrics *metrics;
     struct generations *generations;
     struct lookups *lookups;
+    struct pull_secrets *pull_secrets; /* or NULL */
     struct admission *admission;
     struct tls *tls;
     struct server *server;         /* reviews and probes */

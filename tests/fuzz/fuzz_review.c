@@ -61,6 +61,11 @@ static void check_review(const struct review *r)
         hold(f->unchanged ? r->operation == REVIEW_UPDATE : f->subject < r->n_subjects);
         hold(f->unchanged || strcmp(r->subjects[f->subject].text, f->image->reference) == 0);
     }
+    hold(r->n_secrets <= REVIEW_SECRETS_MAX);
+    for (size_t i = 0; i < r->n_secrets; i++) {
+        hold(review_name_valid(bytes_text(r->secrets[i])));
+        hold(i == 0 || strcmp(r->secrets[i - 1], r->secrets[i]) < 0);
+    }
 }
 
 /* A registry that knows the image and has nothing that vouches for it; none at all for every second

@@ -130,7 +130,12 @@ sentence 'no certificate' 2 '--tls-cert and --tls-key are needed' -- "$webhook" 
 sentence 'no key' 2 '--tls-cert and --tls-key are needed' -- "$webhook" --policy "$T/mount/policy.yaml" --tls-cert "$T/cert.pem"
 sentence 'an image is named' 2 'not named on the command line' -- "$webhook" "${base[@]}" example.com/a
 sentence 'name of a client without authority' 2 '--client-name needs --client-ca' -- "$webhook" "${base[@]}" --client-name x
-sentence 'pull secrets' 2 'not supported yet' -- "$webhook" "${base[@]}" --pull-secrets
+sentence 'pull secrets outside of a cluster' 2 'KUBERNETES_SERVICE_HOST' -- \
+    env KUBERNETES_SERVICE_HOST= "$webhook" "${base[@]}" --pull-secrets
+sentence 'pull secrets without a service account' 2 "service account: $T/nothing/token" -- \
+    "$webhook" "${base[@]}" --pull-secrets --kube-api https://127.0.0.1:1 --kube-folder "$T/nothing"
+sentence 'pull secrets in the clear' 2 'https only' -- "$webhook" "${base[@]}" --pull-secrets --kube-api http://192.0.2.1
+sentence 'an API for nothing' 2 'need --pull-secrets' -- "$webhook" "${base[@]}" --kube-api https://127.0.0.1:1
 sentence 'plain HTTP for all' 2 "unknown option|allow-http-registry" -- "$webhook" "${base[@]}" --allow-http-registry
 sentence 'no workers' 2 '--workers: a number from 1' -- "$webhook" "${base[@]}" --workers 0
 sentence 'too many workers' 2 '--workers: a number from 1' -- "$webhook" "${base[@]}" --workers 1025

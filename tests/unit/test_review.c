@@ -299,6 +299,90 @@ static void parse_uid(struct review *review, size_t len, int want)
     assert_int_equal(review_parse(review, buf_bytes(&text), NULL, &err), want);
 }
 
+/* --- Secrets --- */
+
+#define SECRETS(list) "{\"containers\":[" CONTAINER(A) "],\"imagePullSecrets\":" list "}"
+#define NAMED(name) "{\"name\":\"" name "\"}"
+#define SIXTY "abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789"
+#define LONG SIXTY "." SIXTY "." SIXTY "." SIXTY "." /* 244 */
+
+static const struct row secrets[] = {
+    { "none", { .spec = SPEC(CONTAINER(A)) }, "" },
+    { "one", { .spec = SECRETS("[" NAMED("regcred") "]") }, "regcred " },
+    { "sorted, each once",
+      { .spec = SECRETS("[" NAMED("b") "," NAMED("a.b-1") "," NAMED("b") "]") },
+      "a.b-1 b " },
+    { "an empty list", { .spec = SECRETS("[]") }, "" },
+    { "null", { .spec = SECRETS("null") }, "" },
+    { "no list", { .spec = SECRETS("{\"name\":\"a\"}") }, "" },
+    { "no objects", { .spec = SECRETS("[\"a\",7,null,[]," NAMED("b") "]") }, "b " },
+    { "no name", { .spec = SECRETS("[{},{\"name\":7},{\"Name\":\"c\"}," NAMED("b") "]") }, "b " },
+    { "the longest", { .spec = SECRETS("[" NAMED(LONG "012345678") "]") }, LONG "012345678 " },
+    { "a longer one", { .spec = SECRETS("[" NAMED(LONG "0123456789") "," NAMED("b") "]") }, "b " },
+    { "empty", { .spec = SECRETS("[" NAMED("") "]") }, "" },
+    { "capitals", { .spec = SECRETS("[" NAMED("Regcred") "]") }, "" },
+    { "a slash", { .spec = SECRETS("[" NAMED("a/b") "]") }, "" },
+    { "up", { .spec = SECRETS("[" NAMED("..") "," NAMED(".") "," NAMED("a..b") "]") }, "" },
+    { "escapes",
+      { .spec = SECRETS("[" NAMED("a%2fb") "," NAMED("a?b") "," NAMED("a#b") "]") },
+      "" },
+    { "a line break", { .spec = SECRETS("[" NAMED("a\\nb") "]") }, "" },
+    { "a dash at an end", { .spec = SECRETS("[" NAMED("-a") "," NAMED("a-") "]") }, "" },
+    { "an escape that is none", { .spec = SECRETS("[" NAMED("\\u0061") "]") }, "a " },
+    { "a Deployment's", { DEPLOYMENT("Deployment"), .spec = SECRETS("[" NAMED("a") "]") }, "a " },
+    { "a CronJob's",
+      { .group = "batch",
+        .kind = "CronJob",
+        .object =
+            "{\"apiVersion\":\"batch/v1\",\"kind\":\"CronJob\",\"metadata\":{\"name\":\"web\"},"
+            "\"spec\":{\"jobTemplate\":{\"spec\":{\"template\":{\"spec\":" SECRETS(
+                "[" NAMED("a") "]") "}}}}}" },
+      "a " },
+    { "elsewhere than in the pod spec",
+      { DEPLOYMENT("Deployment"),
+        .object =
+            "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"},"
+            "\"spec\":{\"imagePullSecrets\":[" NAMED("a") "],\"template\":{\"spec\":" SPEC(
+                CONTAINER(A)) "}}}" },
+      "" },
+    { "not of a kind that is told",
+      { .group = "argoproj.io", .kind = "Rollout", .spec = SECRETS("[" NAMED("a") "]") },
+      "" },
+    { "of a Pod that goes", { .operation = "DELETE", .spec = SECRETS("[" NAMED("a") "]") }, "" },
+};
+
+static void test_secrets(void **state)
+{
+    const struct row *row = *state;
+    struct buf CLEANUP(buf_clear) text = BUF_INIT(TEXT_MAX);
+    struct buf CLEANUP(buf_clear) shown = BUF_INIT(TEXT_MAX);
+    struct review CLEANUP(review_clear) review;
+    struct err err = ERR_INIT;
+
+    review_text(&text, &row->of);
+    EXPECT_OK(review_parse(&review, buf_bytes(&text), &kinds, &err), &err);
+    for (size_t i = 0; i < review.n_secrets; i++)
+        buf_addf(&shown, "%s ", review.secrets[i]);
+    EXPECT_BUF(&shown, row->want);
+}
+
+static void test_number_of_secrets(void **state)
+{
+    struct buf CLEANUP(buf_clear) text = BUF_INIT(TEXT_MAX);
+    struct buf CLEANUP(buf_clear) spec = BUF_INIT(TEXT_MAX);
+    struct review CLEANUP(review_clear) review;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    buf_add_text(&spec, "{\"containers\":[" CONTAINER(A) "],\"imagePullSecrets\":[");
+    for (int i = 0; i < REVIEW_SECRETS_MAX + 1; i++)
+        buf_addf(&spec, "%s{\"name\":\"s%d\"}", i > 0 ? "," : "", i);
+    buf_add_text(&spec, "]}");
+    review_text(&text, &(struct review_of) { .spec = buf_text(&spec) });
+    EXPECT_OK(review_parse(&review, buf_bytes(&text), NULL, &err), &err);
+    assert_int_equal(review.n_secrets, REVIEW_SECRETS_MAX);
+}
+
 static void test_uid_length(void **state)
 {
     struct review CLEANUP(review_clear) longest, longer;
@@ -385,10 +469,12 @@ int main(void)
         cmocka_unit_test(test_number_of_images),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_number_of_secrets),
     };
     int failed = kube_kind_parse(&kinds, "Rollout.argoproj.io=/spec/template/spec", NULL) != 0;
     failed += RUN_ROWS(accepted, test_accepted);
     failed += RUN_ROWS(unreadable, test_unreadable);
+    failed += RUN_ROWS(secrets, test_secrets);
     failed += RUN_ROWS(refused, test_refused);
     failed += cmocka_run_group_tests(tests, NULL, NULL);
     kube_kinds_clear(&kinds);
