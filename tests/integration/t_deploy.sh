@@ -73,7 +73,28 @@ holds 'a custom kind is registered and told' '([kind("ValidatingWebhookConfigura
     ([kind("Deployment").spec.template.spec.containers[0].args[]] | index("--custom-kind=Rollout.argoproj.io=/spec/template/spec?"))'
 holds 'no Secret is made where one is given' '[kind("Secret")] == []'
 
-refused=('image.digest=sha256:12|digest' 'image.tga=1|tga' 'registration.pods.failurePolicy=fail|failurePolicy' 'tls.mode=none|mode'
+# --- Secrets of Pods ---
+
+objects "$T/defaults.yaml"
+holds 'no access to the API unless it is wanted' '[kind("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")] == [] and
+    kind("ServiceAccount").automountServiceAccountToken == false and
+    ([kind("Deployment").spec.template.spec.containers[0].args[]] | index("--pull-secrets") == null)'
+helm template bulla "$chart" -n bulla-system --set pullSecrets.enabled=true >"$T/pull-secrets.yaml"
+objects "$T/pull-secrets.yaml"
+holds 'with pullSecrets the Pod has a token, and the option' 'kind("Deployment").spec.template.spec |
+    .automountServiceAccountToken == true and (.containers[0].args | index("--pull-secrets") != null)'
+holds 'its account may get Secrets everywhere, and nothing else' '[kind("Role", "RoleBinding")] == [] and
+    kind("ClusterRole").rules == [{apiGroups: [""], resources: ["secrets"], verbs: ["get"]}] and
+    (kind("ClusterRoleBinding") | .roleRef.name == "bulla-webhook-pull-secrets" and
+    .subjects == [{kind: "ServiceAccount", name: "bulla-webhook", namespace: "bulla-system"}])'
+holds 'and reach the API, but no metadata service' '[kind("NetworkPolicy").spec.egress[1:][]] | length == 2 and
+    (.[1].ports | map(.port)) == [443, 6443] and all(.to[0].ipBlock.except == ["169.254.0.0/16"])'
+helm template bulla "$chart" -n bulla-system --set pullSecrets.enabled=true --set 'pullSecrets.namespaces={shop,bank}' >"$T/pull-secrets.yaml"
+objects "$T/pull-secrets.yaml"
+holds 'in these namespaces alone' '[kind("ClusterRole", "ClusterRoleBinding")] == [] and
+    ([kind("Role", "RoleBinding").metadata.namespace] | sort) == ["bank", "bank", "shop", "shop"]'
+
+refused=('pullSecrets.namespaces={A}|namespaces' 'pullSecrets.enable=true|enable' 'pullSecrets.apiPorts={}|apiPorts' 'image.digest=sha256:12|digest' 'image.tga=1|tga' 'registration.pods.failurePolicy=fail|failurePolicy' 'tls.mode=none|mode'
     'tls.mode=secret|caBundle' 'registration.url=http://127.0.0.1:1|url' 'registration.pods.timeoutSeconds=31|timeoutSeconds'
     'clientAuth.names={a}|caSecretName' 'policy.files.policy\.yaml=x|policy.yaml')
 for pair in "${refused[@]}"; do
