@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "registry/credentials.h"
 #include "tests/unit/lookups_world.h"
 
 static int make_world(void **state)
@@ -306,6 +307,75 @@ static void platforms(void **state)
     expect_same(w, &b, &lost, &j);
 }
 
+/* --- Credentials of whoever asks --- */
+
+#define ONE_LOGIN "Authorization: Basic b25lOnNlY3JldA==\r\n"   /* one:secret */
+#define OTHER_LOGIN "Authorization: Basic b3RoZXI6c2VjcmV0\r\n" /* other:secret */
+
+/* Each host has its user. */
+static int find_login(void *context, struct credential *out, const char *host,
+                      const char *repository, struct err *err)
+{
+    const struct world *w = context;
+    const bool named = strcmp(host, w->named.host) == 0;
+
+    *out = (struct credential) { .kind = CREDENTIAL_BASIC };
+    assert_string_equal(repository, named ? "app" : "sigs");
+    out->username = mem_text(bytes_text(named ? "one" : "other"), err);
+    return out->username == NULL ? -1 : secret_copy(&out->secret, BYTES_LIT("secret"), err);
+}
+
+/* registries.yaml sends for the evidence of one registry to the other. */
+static struct registries *make_apart(struct world *w)
+{
+    char text[512];
+    struct registries *r;
+    struct err err = ERR_INIT;
+
+    snprintf(text, sizeof(text),
+             "version: 1\nregistries:\n  %s: {plain-http: true, evidence: [%s/sigs]}\n"
+             "  %s: {plain-http: true}\n",
+             w->named.host, w->other.host, w->other.host);
+    assert_int_equal(folder_write(&w->folder, "apart.yaml", text, 0600), 0);
+    const struct registries_options options = { .file = folder_path(&w->folder, "apart.yaml"),
+                                                .user_agent = "bulla-test" };
+    EXPECT_OK(registries_new(&r, &options, &err), &err);
+    return r;
+}
+
+/* The places of evidence are asked with the asker's credentials for their hosts, and no host is
+ * told those for the other. */
+static void credentials_in_every_place(void **state)
+{
+    struct world *w = *state;
+    const struct credential_source source = { find_login, w };
+    struct digest image = memory_image(&w->named, "app", "one", "v1");
+    struct registries *CLEANUP(registries_freep) apart = make_apart(w);
+    struct registries *const before = w->source.engine.registries;
+    struct lookup CLEANUP(lookup_clear) with;
+    struct lookup CLEANUP(lookup_clear) without;
+    struct judgement CLEANUP(judgement_clear) j = JUDGEMENT_INIT;
+    struct ask CLEANUP(ask_clear) a;
+
+    memory_sign(&w->other, "sigs", &image, w->signer);
+    w->named.login = ONE_LOGIN;
+    w->other.login = OTHER_LOGIN;
+    w->source.engine.registries = apart;
+    w->source.engine.credentials = &source;
+    ask_init(&a, w, w->named.host, "app:v1", NULL);
+    find(&with, w, &a, &j);
+    assert_int_equal(j.verdict, VERDICT_ALLOW);
+    assert_true(server_saw(&w->named.server, ONE_LOGIN) > 0);
+    assert_true(server_saw(&w->other.server, OTHER_LOGIN) > 0);
+    assert_int_equal(server_saw(&w->named.server, OTHER_LOGIN), 0);
+    assert_int_equal(server_saw(&w->other.server, ONE_LOGIN), 0);
+    w->source.engine.credentials = NULL;
+    find(&without, w, &a, &j);
+    assert_int_equal(j.verdict, VERDICT_UNKNOWN);
+    assert_int_equal(j.reason, REASON_REGISTRY_AUTH);
+    w->source.engine.registries = before;
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_world, drop_world)
@@ -317,7 +387,11 @@ int main(void)
         cmocka_unit_test(completeness),
         TEST(weight),
         TEST(platforms),
+        TEST(credentials_in_every_place),
     };
+    struct err err = ERR_INIT;
 
+    if (secret_init(&err) != 0)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL) != 0;
 }

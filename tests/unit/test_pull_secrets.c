@@ -564,43 +564,6 @@ static void what_is_not_asked_for(void **state)
     assert_false(pull_source_named(&review));
 }
 
-/* --- Start --- */
-
-static const struct start_row {
-    const char *name;
-    const char *url;
-    const char *token, *ca; /* content, NULL: no file */
-    const char *word;
-} start_rows[] = {
-    { "no token", "https://h.x", NULL, "-----BEGIN CERTIFICATE-----", "/token" },
-    { "no authority", "https://h.x", "t", NULL, "/ca.crt" },
-    { "an authority that is none", "https://h.x", "t", "text", "no certificate" },
-    { "plain HTTP to another", "http://h.x", "t", "-----BEGIN CERTIFICATE-----", "https" },
-    { "plain HTTP to what begins so", "http://127.0.0.1.h.x", "t", "-----BEGIN CERTIFICATE-----",
-      "https" },
-    { "no URL", "h.x:443", "t", "-----BEGIN CERTIFICATE-----", "not a URL" },
-    { "a query", "https://h.x/?a", "t", "-----BEGIN CERTIFICATE-----", "not a URL" },
-    { "a password", "https://u:p@h.x", "t", "-----BEGIN CERTIFICATE-----", "not a URL" },
-    { "no cluster", NULL, "t", "-----BEGIN CERTIFICATE-----", "KUBERNETES_SERVICE_HOST" },
-};
-
-static void start_is_refused(void **state)
-{
-    const struct start_row *row = *state;
-    struct folder CLEANUP(folder_remove) folder;
-    struct pull_secrets *secrets;
-    struct err err = ERR_INIT;
-
-    assert_int_equal(folder_make(&folder), 0);
-    if (row->token != NULL)
-        assert_int_equal(folder_write(&folder, "token", row->token, 0600), 0);
-    if (row->ca != NULL)
-        assert_int_equal(folder_write(&folder, "ca.crt", row->ca, 0600), 0);
-    const struct pull_secrets_options options = { .api = row->url, .folder = folder.path };
-    EXPECT_ERR(pull_secrets_new(&secrets, &options, &err), &err, ERR_CONFIG, row->word);
-    assert_null(secrets);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_world, drop_world)
@@ -624,11 +587,9 @@ int main(void)
     int failed;
 
     hash_init();
-    unsetenv("KUBERNETES_SERVICE_HOST");
     if (secret_init(&err) != 0)
         return 1;
     failed = RUN_ROWS(rows, passed_over);
-    failed += RUN_ROWS(start_rows, start_is_refused);
     failed += cmocka_run_group_tests(tests, NULL, NULL);
     return failed != 0;
 }
