@@ -51,7 +51,8 @@ quietly sign_layouts
 
 # shellcheck disable=SC2086 # words
 python3 "$here/webhook_faults.py" "$T" "$webhook" "$load" ${WEBHOOK_GROUPS:-} 2>&1 | tee "$T/cases" || true
-passed=$((passed + $(grep -c '^ok ' "$T/cases")))
-failed=$((failed + $(grep -c '^not ok ' "$T/cases")))
+# grep that counts none fails, too
+passed=$((passed + $(grep -c '^ok ' "$T/cases" || true)))
+failed=$((failed + $(grep -c '^not ok ' "$T/cases" || true)))
 assert 'the cases came to their end' grep -q '^ok no report of a sanitizer$' "$T/cases"
 finish
