@@ -39,14 +39,10 @@ static void fill_options(struct lookups *l, const struct lookups_options *option
 
 static void init_locks(struct lookups *l)
 {
-    pthread_condattr_t monotonic;
 
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->work, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&l->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&l->ended);
 }
 
 static void lookups_freep(struct lookups **l)
@@ -109,8 +105,7 @@ static struct flight *stop_queue(struct lookups *l)
 
 bool lookups_stop(struct lookups *l, int64_t deadline)
 {
-    const struct timespec until = { .tv_sec = deadline / 1000,
-                                    .tv_nsec = deadline % 1000 * 1000000 };
+    const struct timespec until = clock_timespec(deadline);
     struct err why = ERR_INIT;
     int waited = 0;
 

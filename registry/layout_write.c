@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,13 +14,6 @@
 #define LOCK_POLL_MS 10
 #define CREATE_WAIT_MS 10000 /* for another process that makes the same layout */
 #define REDO_MAX 100         /* times that a peer without locks may come between */
-
-static void pause_ms(long ms)
-{
-    struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000 };
-
-    nanosleep(&t, NULL);
-}
 
 /* Held while the descriptor is open, against other threads too: each has a file of its own. */
 int layout_lock(int *fd, const struct layout *l, int64_t deadline, struct err *err)
@@ -38,7 +30,7 @@ int layout_lock(int *fd, const struct layout *l, int64_t deadline, struct err *e
         if (clock_millis() + LOCK_POLL_MS > deadline)
             return err_set(err, ERR_DEADLINE, "%s: layout is locked by another process",
                            layout_path(l));
-        pause_ms(LOCK_POLL_MS);
+        clock_sleep(LOCK_POLL_MS);
     }
     *fd = lock;
     lock = -1;

@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -42,8 +41,7 @@ static int rest(const struct listing *l, int round, struct err *err)
     ms = ms / 2 + (int64_t)(random % (uint32_t)(ms + 1));
     if (clock_millis() + ms > l->deadline)
         return err_set(err, ERR_DEADLINE, "no time left");
-    struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-    nanosleep(&t, NULL);
+    clock_sleep(ms);
     return 0;
 }
 

@@ -76,8 +76,7 @@ int registries_note(struct registries *r, struct names *names, const char *text,
 
 static int enter_locked(struct registries *r, const char *key, int64_t deadline, struct err *err)
 {
-    struct timespec until = { .tv_sec = deadline / 1000,
-                              .tv_nsec = (long)(deadline % 1000) * 1000000 };
+    const struct timespec until = clock_timespec(deadline);
 
     while (names_have(&r->subjects, key))
         if (pthread_cond_timedwait(&r->left, &r->lock, &until) == ETIMEDOUT)
@@ -241,7 +240,6 @@ int registries_new(struct registries **out, const struct registries_options *opt
                    struct err *err)
 {
     struct registries *CLEANUP(registries_freep) r = NULL;
-    pthread_condattr_t monotonic;
 
     *out = NULL;
     r = mem_new(1, sizeof(*r), err);
@@ -250,10 +248,7 @@ int registries_new(struct registries **out, const struct registries_options *opt
     r->options = *options;
     r->ca = (struct buf)BUF_INIT(CONFIG_FILE_MAX);
     pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->left, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&r->left);
     if (load(r, err) != 0)
         return -1;
     *out = STEAL(r);

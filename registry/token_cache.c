@@ -27,17 +27,13 @@ struct tokens {
 
 int tokens_new(struct tokens **out, struct err *err)
 {
-    pthread_condattr_t monotonic;
     struct tokens *t = mem_new(1, sizeof(*t), err);
 
     *out = NULL;
     if (t == NULL)
         return -1;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->settled, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&t->settled);
     *out = t;
     return 0;
 }
@@ -120,8 +116,7 @@ static int claim_new(struct tokens *t, const char *key, struct err *err)
 static int claim_locked(struct secret **out, struct tokens *t, const char *key, int64_t deadline,
                         struct err *err)
 {
-    struct timespec until = { .tv_sec = deadline / 1000,
-                              .tv_nsec = (long)(deadline % 1000) * 1000000 };
+    const struct timespec until = clock_timespec(deadline);
     struct entry *e = find(t, key);
 
     while (e != NULL && e->asked) {

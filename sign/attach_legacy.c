@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -195,8 +194,7 @@ static void pause_for(int round)
 
     secret_random(&jitter, sizeof(jitter));
     long ms = ((long)PAUSE_MS << (round < 5 ? round : 5)) * (128 + jitter) / 256;
-    const struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-    nanosleep(&wait, NULL);
+    clock_sleep(ms);
 }
 
 enum { LEGACY_ABSENT, LEGACY_PRESENT };

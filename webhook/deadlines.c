@@ -73,8 +73,7 @@ static void take_out(struct deadlines *d, struct deadline *deadline)
 
 static void wait_until(struct deadlines *d, int64_t at)
 {
-    const struct timespec until = { .tv_sec = (time_t)(at / 1000),
-                                    .tv_nsec = (long)(at % 1000) * 1000000 };
+    const struct timespec until = clock_timespec(at);
 
     pthread_cond_timedwait(&d->changed, &d->lock, &until);
 }
@@ -129,24 +128,14 @@ bool deadlines_remove(struct deadlines *d, struct deadline *deadline)
     return there;
 }
 
-static void init_sync(struct deadlines *d)
-{
-    pthread_condattr_t monotonic;
-
-    pthread_mutex_init(&d->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&d->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
 int deadlines_new(struct deadlines **out, struct err *err)
 {
     *out = NULL;
     struct deadlines *d = mem_new(1, sizeof(*d), err);
     if (d == NULL)
         return -1;
-    init_sync(d);
+    pthread_mutex_init(&d->lock, NULL);
+    clock_cond_init(&d->changed);
     const int failed = pthread_create(&d->thread, NULL, run, d);
     if (failed != 0) {
         free(d);

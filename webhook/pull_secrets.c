@@ -199,8 +199,7 @@ static void take_answer(struct pull_secrets *s, struct wanted *w, struct cluster
 /* A place among those that ask. False: there was none in time. */
 static bool enter(struct pull_secrets *s, int64_t deadline)
 {
-    const struct timespec until = { .tv_sec = deadline / 1000,
-                                    .tv_nsec = deadline % 1000 * 1000000 };
+    const struct timespec until = clock_timespec(deadline);
     int waited = 0;
 
     pthread_mutex_lock(&s->lock);
@@ -380,7 +379,6 @@ int pull_secrets_new(struct pull_secrets **out, const struct pull_secrets_option
                                              .folder = options->folder,
                                              .user_agent = options->user_agent,
                                              .max_body = PULL_SECRET_JSON_MAX };
-    pthread_condattr_t monotonic;
 
     *out = NULL;
     struct pull_secrets *s = mem_new(1, sizeof(*s), err);
@@ -388,10 +386,7 @@ int pull_secrets_new(struct pull_secrets **out, const struct pull_secrets_option
         return -1;
     s->clock = options->clock;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->left, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&s->left);
     if (cluster_new(&s->cluster, &cluster, err) != 0) {
         pull_secrets_free(s);
         return -1;

@@ -229,8 +229,7 @@ static int wait_signal(const sigset_t *set, int64_t deadline)
         const int64_t left = deadline - clock_millis();
         if (left <= 0)
             return 0;
-        const struct timespec wait = { .tv_sec = left / 1000,
-                                       .tv_nsec = (long)(left % 1000) * 1000000 };
+        const struct timespec wait = clock_timespec(left);
         const int came = sigtimedwait(set, NULL, &wait);
         if (came > 0)
             return came;
@@ -259,14 +258,12 @@ static void wait_forgotten(const sigset_t *set, int64_t delay_ms)
 
 static bool all_answered(struct serving *s, int64_t deadline)
 {
-    const struct timespec step = { .tv_nsec = POLL_MS * 1000000 };
-
     for (;;) {
         if (server_idle(s->server) && admission_in_flight(s->admission) == 0)
             return true;
         if (clock_millis() >= deadline)
             return false;
-        nanosleep(&step, NULL);
+        clock_sleep(POLL_MS);
     }
 }
 

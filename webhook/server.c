@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,6 +20,7 @@
  * goes on: closing with bytes unread resets it, and the answer may be lost. */
 #define DISCARD_MAX (64 * KIB)
 #define STOP_GRACE_MS 200 /* for the answers of server_stop() to be written */
+#define STOP_POLL_MS 1    /* between looks at whether they are */
 /* libmicrohttpd's own ceiling stands above ours, which is the listener's: above its own it would
  * close connections without a word. */
 #define SPARE_CONNECTIONS 128
@@ -511,11 +511,10 @@ bool server_idle(struct server *server)
 /* What was just refused may still be written; what else is under way has had its time. */
 static void await_answers(struct server *server)
 {
-    const struct timespec pause = { .tv_nsec = 1000000 };
     int64_t end = clock_deadline(STOP_GRACE_MS);
 
     while (!server_idle(server) && clock_millis() < end)
-        nanosleep(&pause, NULL);
+        clock_sleep(STOP_POLL_MS);
 }
 
 void server_stop(struct server *server)

@@ -16,16 +16,10 @@ struct watch {
     bool reload, stop, ended; /* under the lock */
 };
 
-static struct timespec time_of(int64_t millis)
-{
-    return (struct timespec) { .tv_sec = millis / 1000,
-                               .tv_nsec = (long)(millis % 1000) * 1000000 };
-}
-
 /* Until the next look. *forced: somebody asked for it. False: it is over. */
 static bool wait_next(struct watch *w, bool *forced)
 {
-    const struct timespec until = time_of(clock_deadline(w->interval_ms));
+    const struct timespec until = clock_timespec(clock_deadline(w->interval_ms));
 
     pthread_mutex_lock(&w->lock);
     while (!w->stop && !w->reload && pthread_cond_timedwait(&w->woken, &w->lock, &until) == 0)
@@ -61,7 +55,6 @@ static void *run(void *context)
 int watch_start(struct watch **out, struct generations *generations, int64_t interval_ms,
                 struct err *err)
 {
-    pthread_condattr_t monotonic;
     struct watch *w = mem_new(1, sizeof(*w), err);
 
     *out = NULL;
@@ -70,10 +63,7 @@ int watch_start(struct watch **out, struct generations *generations, int64_t int
     w->generations = generations;
     w->interval_ms = interval_ms > 0 ? interval_ms : WATCH_INTERVAL_MS;
     pthread_mutex_init(&w->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->woken, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&w->woken);
     const int sys = pthread_create(&w->thread, NULL, run, w);
     if (sys != 0) {
         pthread_cond_destroy(&w->woken);
@@ -100,7 +90,7 @@ void watch_reload(struct watch *watch)
 
 bool watch_stop(struct watch *watch, int64_t deadline)
 {
-    const struct timespec until = time_of(deadline);
+    const struct timespec until = clock_timespec(deadline);
 
     if (watch == NULL)
         return true;

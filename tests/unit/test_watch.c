@@ -57,19 +57,12 @@ static int clear(void **state)
     return 0;
 }
 
-static void pause_ms(long ms)
-{
-    const struct timespec t = { .tv_nsec = ms * 1000000 };
-
-    nanosleep(&t, NULL);
-}
-
 static bool comes(atomic_int *count, int wanted)
 {
     const int64_t deadline = clock_deadline(PATIENCE_MS);
 
     while (atomic_load(count) < wanted && clock_millis() < deadline)
-        pause_ms(2);
+        clock_sleep(2);
     return atomic_load(count) >= wanted;
 }
 
@@ -94,12 +87,12 @@ static void test_swap(void **state)
     configuration_mount(&f->files, "nonsense", KEY_TWO);
     assert_true(comes(&f->refused, 1));
     assert_int_equal(serial(f), 2);
-    pause_ms(10 * INTERVAL_MS);
+    clock_sleep(10 * INTERVAL_MS);
     assert_int_equal(atomic_load(&f->refused), 1);
     configuration_mount(&f->files, POLICY("3"), KEY_ONE);
     assert_true(comes(&f->taken, 2));
     assert_int_equal(serial(f), 3);
-    pause_ms(10 * INTERVAL_MS);
+    clock_sleep(10 * INTERVAL_MS);
     assert_int_equal(atomic_load(&f->taken), 2);
     assert_int_equal(atomic_load(&f->refused), 1);
 }
@@ -109,7 +102,7 @@ static void test_forced(void **state)
 {
     struct fixture *f = *state;
 
-    pause_ms(5 * INTERVAL_MS);
+    clock_sleep(5 * INTERVAL_MS);
     assert_int_equal(atomic_load(&f->taken), 0);
     watch_reload(f->watch);
     assert_true(comes(&f->taken, 1));
