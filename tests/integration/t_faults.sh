@@ -66,12 +66,12 @@ done
 check 'control: cosign 3 accepts from this registry' 0 '' '' -- cosign3_verify --key "$pub" "$(image_of bundle/ok/all)"
 check 'control: cosign 3 accepts the legacy form' 0 '' '' -- cosign3_verify --key "$pub" "$(image_of legacy/ok/all)"
 
-# What is tried again may be cut off by the deadline, and that is the reason then.
 # Where a fault strikes: the image's manifest, the list or the .sig manifest, the manifest and the blob of the evidence.
-while read -r fault want reason; do
+# A fourth word is a deadline in seconds, for what is tried again until there are no tries left.
+while read -r fault want reason seconds; do
     [ -n "$fault" ] || continue
     for place in bundle/image bundle/referrers bundle/evidence bundle/blob legacy/evidence legacy/blob; do
-        try "$want" "$reason" "${place%/*}/$fault/${place#*/}"
+        try "$want" "$reason" "${place%/*}/$fault/${place#*/}" "$seconds"
     done
 done <<'END'
 reset                3 registry-unreachable
@@ -87,8 +87,8 @@ cut                  3 registry-unreachable|malformed
 status-429-3600      3 rate-limited
 status-429-once      0
 status-429-x         3 rate-limited|deadline
-status-500           3 registry-unreachable|deadline
-status-502           3 registry-unreachable|deadline
+status-500           3 registry-unreachable 10
+status-502           3 registry-unreachable 10
 status-503-once      0
 status-503-3600      3 registry-unreachable
 status-401           3 registry-auth
