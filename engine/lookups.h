@@ -107,13 +107,11 @@ void kept_drop(const struct kept_lookup *kept); /* NULL is fine */
 int64_t kept_age(const struct kept_lookup *kept, int64_t now_ms);
 
 /**
- * Does this judgement of what is kept stand? A denial does not when it is older than
+ * Does this judgement of what was found `age_ms` ago stand? A denial does not when it is older than
  * LOOKUPS_DENY_MS, nor where lookup_answers() says no: ask for it then, with `again`.
- *
- * @param now_ms  clock_millis()
  */
-bool kept_answers(const struct kept_lookup *kept, const struct judgement *judgement,
-                  const struct reference *image, int64_t now_ms);
+bool kept_answers(const struct lookup *found, const struct judgement *judgement,
+                  const struct reference *image, int64_t age_ms);
 
 /**
  * Ask: `done` will be called exactly once. -1, and it is never called: ERR_LIMIT (the queue is

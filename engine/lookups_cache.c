@@ -95,11 +95,11 @@ int64_t kept_age(const struct kept_lookup *kept, int64_t now_ms)
     return now_ms - kept->made;
 }
 
-bool kept_answers(const struct kept_lookup *kept, const struct judgement *judgement,
-                  const struct reference *image, int64_t now_ms)
+bool kept_answers(const struct lookup *found, const struct judgement *judgement,
+                  const struct reference *image, int64_t age_ms)
 {
-    return lookup_answers(&kept->lookup, judgement, image) &&
-           (judgement->verdict != VERDICT_DENY || kept_age(kept, now_ms) <= LOOKUPS_DENY_MS);
+    return lookup_answers(found, judgement, image) &&
+           (judgement->verdict != VERDICT_DENY || age_ms <= LOOKUPS_DENY_MS);
 }
 
 /* --- Cache --- */

@@ -193,7 +193,7 @@ static bool stands(const struct asking *asking, const struct kept_lookup *found,
 
     lookup_judge(&judgement, asking->source->engine.policy, asking->selection, &question,
                  &found->lookup);
-    if (kept_answers(found, &judgement, image, now))
+    if (kept_answers(&found->lookup, &judgement, image, kept_age(found, now)))
         return true;
     step->again = true;
     step->sure = !lookup_answers(&found->lookup, &judgement, image);

@@ -322,9 +322,8 @@ bool decision_known(struct decisions *all, struct decision *d, const struct look
         return true;
     }
     judge(all, d, kept, &judgement);
-    const bool denied = judgement.verdict == VERDICT_DENY && age_ms <= LOOKUPS_DENY_MS &&
-                        lookup_answers(kept, &judgement, &d->subject->reference);
-    if (judgement.verdict != VERDICT_ALLOW && !denied)
+    if (judgement.verdict == VERDICT_UNKNOWN ||
+        !kept_answers(kept, &judgement, &d->subject->reference, age_ms))
         return false;
     take_lookup(d, kept, true);
     conclude(all, d, &judgement);

@@ -121,9 +121,11 @@ static void denial_grows_old(void **state)
     expect_asked(&b, w, VERDICT_DENY, REASON_UNSIGNED, true);
     const struct question question = ask_question(&a);
     lookup_judge(&judgement, w->policy.policy, &a.selection, &question, &a.found->lookup);
-    assert_true(kept_answers(a.found, &judgement, &a.image, world_clock()));
+    assert_true(
+        kept_answers(&a.found->lookup, &judgement, &a.image, kept_age(a.found, world_clock())));
     atomic_fetch_add(&world_time, 1);
-    assert_false(kept_answers(a.found, &judgement, &a.image, world_clock()));
+    assert_false(
+        kept_answers(&a.found->lookup, &judgement, &a.image, kept_age(a.found, world_clock())));
     assert_true(ask_kept(&a, w)); /* to be judged: another rule may allow */
     expect_asked(&b, w, VERDICT_ALLOW, REASON_NONE, false);
     atomic_fetch_add(&world_time, LOOKUPS_DENY_MS + 1);
