@@ -178,3 +178,15 @@ int kube_ignore_parse(struct kube_kinds *kinds, const char *text, struct err *er
 {
     return add_kind(kinds, bytes_text(text), NULL, err) == 0 ? 0 : tell_option(text, err);
 }
+
+int kube_kinds_parse(struct kube_kinds *kinds, const struct option_list *custom,
+                     const struct option_list *ignored, struct err *err)
+{
+    for (size_t i = 0; i < custom->n; i++)
+        if (kube_kind_parse(kinds, custom->values[i], err) != 0)
+            return err_wrap(err, "--custom-kind");
+    for (size_t i = 0; i < ignored->n; i++)
+        if (kube_ignore_parse(kinds, ignored->values[i], err) != 0)
+            return err_wrap(err, "--ignore-kind");
+    return 0;
+}

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/option.h"
 
 /*
  * What the command line says about kinds of objects that Bulla does not know: where their images
@@ -47,6 +48,10 @@ int kube_kind_parse(struct kube_kinds *kinds, const char *text, struct err *err)
 
 /** Add "KIND[.GROUP]", to be passed over. Errors likewise. */
 int kube_ignore_parse(struct kube_kinds *kinds, const char *text, struct err *err) MUST_CHECK;
+
+/** Add all that --custom-kind and --ignore-kind say. Errors likewise, with the option's name. */
+int kube_kinds_parse(struct kube_kinds *kinds, const struct option_list *custom,
+                     const struct option_list *ignored, struct err *err) MUST_CHECK;
 
 void kube_kinds_clear(struct kube_kinds *kinds);
 

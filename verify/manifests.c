@@ -142,17 +142,6 @@ static int make_questions(struct inputs *in, const char *namespace, struct err *
     return 0;
 }
 
-static int parse_kinds(struct kube_kinds *kinds, const struct options *o, struct err *err)
-{
-    for (size_t i = 0; i < o->custom_kinds.n; i++)
-        if (kube_kind_parse(kinds, o->custom_kinds.values[i], err) != 0)
-            return err_wrap(err, "--custom-kind");
-    for (size_t i = 0; i < o->ignored_kinds.n; i++)
-        if (kube_ignore_parse(kinds, o->ignored_kinds.values[i], err) != 0)
-            return err_wrap(err, "--ignore-kind");
-    return 0;
-}
-
 static int manifests(struct options *o, int argc, char **argv, struct err *err)
 {
     struct inputs CLEANUP(inputs_clear) in = { .kinds = KUBE_KINDS_INIT, .list = IMAGE_LIST_INIT };
@@ -160,7 +149,7 @@ static int manifests(struct options *o, int argc, char **argv, struct err *err)
 
     if (argc == 0)
         return err_set(err, ERR_USAGE, "name manifests: files, folders, or - for standard input");
-    if (parse_kinds(&in.kinds, o, err) != 0)
+    if (kube_kinds_parse(&in.kinds, &o->custom_kinds, &o->ignored_kinds, err) != 0)
         return -1;
     for (int i = 0; i < argc; i++)
         if (read_path(&in, argv[i], 0, true, err) != 0)

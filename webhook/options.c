@@ -75,17 +75,6 @@ int options_log(const struct options *o, enum log_format otherwise, struct err *
     return 0;
 }
 
-int options_kinds(struct kube_kinds *kinds, const struct options *o, struct err *err)
-{
-    for (size_t i = 0; i < o->custom_kinds.n; i++)
-        if (kube_kind_parse(kinds, o->custom_kinds.values[i], err) != 0)
-            return err_wrap(err, "--custom-kind");
-    for (size_t i = 0; i < o->ignored_kinds.n; i++)
-        if (kube_ignore_parse(kinds, o->ignored_kinds.values[i], err) != 0)
-            return err_wrap(err, "--ignore-kind");
-    return 0;
-}
-
 void options_generations(struct generations_options *out, const struct options *o)
 {
     *out = (struct generations_options) {

@@ -86,8 +86,6 @@ int options_check(const struct options *o, int positional, struct err *err) MUST
 /** Logging as the options say. ERR_USAGE. */
 int options_log(const struct options *o, enum log_format otherwise, struct err *err) MUST_CHECK;
 
-int options_kinds(struct kube_kinds *kinds, const struct options *o, struct err *err) MUST_CHECK;
-
 /** What a generation is read from; borrows from `o`. */
 void options_generations(struct generations_options *out, const struct options *o);
 

@@ -317,7 +317,8 @@ int serve(const struct options *options, struct err *err)
 
     block_signals(&set); /* before there are threads */
     process_allow_files();
-    if (places_check(err) != 0 || options_kinds(&kinds, options, err) != 0)
+    if (places_check(err) != 0 ||
+        kube_kinds_parse(&kinds, &options->custom_kinds, &options->ignored_kinds, err) != 0)
         return -1;
     if (start(&s, options, kinds.n == 0 ? NULL : &kinds, err) != 0) {
         /* Nothing was asked for yet: nothing can hang. */
