@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -34,6 +35,19 @@ static const struct {
     [LOG_INFO] = { "info", "info" },
     [LOG_DEBUG] = { "debug", "debug" },
 };
+
+int log_format_parse(enum log_format *format, const char *text, struct err *err)
+{
+    if (text == NULL)
+        return 0;
+    if (strcmp(text, "json") == 0)
+        *format = LOG_JSON;
+    else if (strcmp(text, "text") == 0)
+        *format = LOG_TEXT;
+    else
+        return err_set(err, ERR_USAGE, "--log-format: '%s' is neither text nor json", text);
+    return 0;
+}
 
 void log_setup(enum log_level level, enum log_format format, const char *program)
 {

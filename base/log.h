@@ -6,6 +6,9 @@
 enum log_level { LOG_ERROR = 0, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT = 0, LOG_JSON };
 
+/** What --log-format says; NULL: *format stays. -1 with ERR_USAGE. */
+int log_format_parse(enum log_format *format, const char *text, struct err *err) MUST_CHECK;
+
 /** Once, before threads start. Lines go to standard error. */
 void log_setup(enum log_level level, enum log_format format, const char *program);
 bool log_enabled(enum log_level level);

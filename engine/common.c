@@ -54,11 +54,8 @@ static int log_start(const struct common *c, const char *program, struct err *er
 {
     enum log_format format = LOG_TEXT;
 
-    if (c->log_format != NULL && strcmp(c->log_format, "json") == 0)
-        format = LOG_JSON;
-    else if (c->log_format != NULL && strcmp(c->log_format, "text") != 0)
-        return err_set(err, ERR_USAGE, "--log-format: '%s' is neither text nor json",
-                       c->log_format);
+    if (log_format_parse(&format, c->log_format, err) != 0)
+        return -1;
     log_setup(c->quiet ? LOG_ERROR : c->verbose ? LOG_DEBUG : LOG_INFO, format, program);
     return 0;
 }

@@ -64,13 +64,8 @@ int options_log(const struct options *o, enum log_format otherwise, struct err *
 {
     enum log_format format = otherwise;
 
-    if (o->log_format != NULL && strcmp(o->log_format, "json") == 0)
-        format = LOG_JSON;
-    else if (o->log_format != NULL && strcmp(o->log_format, "text") == 0)
-        format = LOG_TEXT;
-    else if (o->log_format != NULL)
-        return err_set(err, ERR_USAGE, "--log-format: '%s' is neither text nor json",
-                       o->log_format);
+    if (log_format_parse(&format, o->log_format, err) != 0)
+        return -1;
     log_setup(o->quiet ? LOG_ERROR : o->verbose ? LOG_DEBUG : LOG_INFO, format, "webhook");
     return 0;
 }
