@@ -8,9 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
-
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x) STRINGIFY_(x)
+#include "base/version.h"
 
 int common_main(int argc, char **argv, const char *program, const char *intro,
                 const struct command *commands)
@@ -22,7 +20,7 @@ int common_main(int argc, char **argv, const char *program, const char *intro,
         fprintf(stderr, "%s: %s\n", program, err_text(&err));
         return err_exit(err.code);
     }
-    return option_main(argc, argv, program, STRINGIFY(BULLA_VERSION), intro, commands);
+    return option_main(argc, argv, program, VERSION_TEXT, intro, commands);
 }
 
 int common_not_yet(int argc, char **argv, struct err *err)
@@ -106,7 +104,7 @@ int common_start(struct common *c, const char *program, struct err *err)
         return -1;
     const struct registries_options options = {
         .file = c->registries_file,
-        .user_agent = "bulla/" STRINGIFY(BULLA_VERSION),
+        .user_agent = "bulla/" VERSION_TEXT,
         .username = c->username,
         .password = c->password,
         .token = c->token,

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "engine/policy_file.h"
 #include "policy/lint.h"
 #include "verify/commands.h"
@@ -19,9 +20,6 @@
 #define PROGRAM "verify policy"
 #define EXPLANATION_MAX (64 * MIB)
 #define LINE_MAX_BYTES (64 * KIB)
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x) STRINGIFY_(x)
-
 static int json_wanted(bool *out, const char *format, struct err *err)
 {
     enum report_format parsed;
@@ -350,8 +348,8 @@ static int run_policy(int argc, char **argv, struct err *err)
     const struct command commands[] = { lint_command, explain_command, test_command, { 0 } };
 
     (void)err;
-    return option_main(argc, argv, PROGRAM, STRINGIFY(BULLA_VERSION),
-                       "verify policy looks after policy files.", commands);
+    return option_main(argc, argv, PROGRAM, VERSION_TEXT, "verify policy looks after policy files.",
+                       commands);
 }
 
 const struct command verify_policy_command = {

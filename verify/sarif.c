@@ -1,9 +1,7 @@
 #include "verify/sarif.h"
 
 #include "base/text.h"
-
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x) STRINGIFY_(x)
+#include "base/version.h"
 
 /* The reason of an allowed image, which SARIF's readers want a rule for too. */
 #define PASSED "verified"
@@ -12,7 +10,7 @@ void sarif_begin(FILE *out)
 {
     fputs("{\"$schema\":\"https://json.schemastore.org/sarif-2.1.0.json\",\"version\":\"2.1.0\","
           "\"runs\":[{\"tool\":{\"driver\":{\"name\":\"verify\",\"fullName\":\"Bulla verify\","
-          "\"version\":\"" STRINGIFY(BULLA_VERSION) "\",\"rules\":[{\"id\":\"" PASSED "\"}",
+          "\"version\":\"" VERSION_TEXT "\",\"rules\":[{\"id\":\"" PASSED "\"}",
           out);
     for (int code = REASON_NONE + 1; code < REASON_CODES; code++)
         fprintf(out, ",{\"id\":\"%s\"}", reason_name((enum reason_code)code));

@@ -7,10 +7,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "webhook/process.h"
-
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x) STRINGIFY_(x)
 
 #define HOSTS 64       /* registry hosts counted by name: a cluster uses a handful */
 #define HOST_NAME 300  /* bytes: a DNS name of 253 and a port; longer ones count as others */
@@ -396,7 +394,7 @@ void metrics_write(struct buf *out, struct metrics *m, const struct metrics_gaug
     write_generation(out, gauges);
     write_load(out, gauges);
     head(out, "bulla_webhook_build_info", "gauge", "The program.");
-    buf_addf(out, "bulla_webhook_build_info{version=\"%s\"} 1\n", STRINGIFY(BULLA_VERSION));
+    buf_addf(out, "bulla_webhook_build_info{version=\"%s\"} 1\n", VERSION_TEXT);
     process_usage(&usage);
     number(out, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
            usage.resident);

@@ -3,11 +3,9 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/version.h"
 
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x) STRINGIFY_(x)
-
-#define USER_AGENT "bulla-webhook/" STRINGIFY(BULLA_VERSION)
+#define USER_AGENT "bulla-webhook/" VERSION_TEXT
 
 #define WORKERS_MAX 1024        /* each is a thread that waits for a registry */
 #define QUEUE_MAX 1000000       /* look-ups that wait: a kilobyte each */

@@ -10,6 +10,8 @@
 #include <stdio.h>
 
 #include "tests/unit/expect.h"
+
+#include "base/version.h"
 #include "tests/unit/policy_text.h"
 #include "verify/explain.h"
 #include "verify/sarif.h"
@@ -18,9 +20,6 @@
 #define NOW ((int64_t)1790000000)
 #define DIGEST "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define TYPE "https://slsa.dev/provenance/v1"
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x) STRINGIFY_(x)
-
 static const char policy_text[] =
     "version: 1\n"
     "name: production\n"
@@ -171,7 +170,7 @@ static void show_difference(const char *path, const char *got, const char *wante
  * environment the files are written instead, to be read before they are kept. */
 static void expect_file(const struct buf *got, const char *name)
 {
-    static const char own[] = "\"version\":\"" STRINGIFY(BULLA_VERSION) "\"";
+    static const char own[] = "\"version\":\"" VERSION_TEXT "\"";
     struct buf CLEANUP(buf_clear) wanted = BUF_INIT(MIB);
     struct buf CLEANUP(buf_clear) marked = BUF_INIT(MIB);
     char path[128];
