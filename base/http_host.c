@@ -4,14 +4,11 @@
 
 #include "base/http_private.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 static struct http_host_entry **bucket(struct http *http, const char *name)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (uint8_t)*name) * 16777619u;
-    return &http->hosts[hash % HTTP_BUCKETS];
+    return &http->hosts[text_hash(name) % HTTP_BUCKETS];
 }
 
 static struct http_host_entry *find(struct http *http, const char *name)

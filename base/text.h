@@ -62,4 +62,7 @@ void text_json(struct buf *out, struct bytes text);
 bool text_equal_nocase(struct bytes a, struct bytes b); /* ASCII only */
 void text_lower(char *text);                            /* ASCII only, in place */
 
+/** FNV-1a, for tables: whoever chooses the texts can make them collide. */
+uint32_t text_hash(const char *text);
+
 #endif

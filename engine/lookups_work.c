@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "engine/lookups_private.h"
 #include "engine/workers.h"
 
@@ -54,11 +55,7 @@ void flights_fail(struct lookups *l, struct flight *flights, const struct err *w
 
 static unsigned host_counter(const struct reference *image)
 {
-    uint32_t hash = 2166136261U; /* FNV-1a */
-
-    for (const char *c = image->layout ? "" : image->host; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * 16777619U;
-    return hash % HOST_COUNTERS;
+    return text_hash(image->layout ? "" : image->host) % HOST_COUNTERS;
 }
 
 static struct flight *flight_new(const struct asking *asking, struct step step, struct err *err)

@@ -398,19 +398,10 @@ static int set_reference(struct review_subject *subject, struct review *r, struc
     return subject->refused != NULL ? 0 : -1;
 }
 
-static uint32_t hash_of(const char *text)
-{
-    uint32_t hash = 2166136261U; /* FNV-1a: only to compare fewer texts */
-
-    for (; *text != '\0'; text++)
-        hash = (hash ^ (uint8_t)*text) * 16777619U;
-    return hash;
-}
-
 static int find_subject(size_t *out, struct review *r, const char *text, uint32_t *hashes,
                         struct err *err)
 {
-    const uint32_t hash = hash_of(text);
+    const uint32_t hash = text_hash(text); /* only to compare fewer texts */
 
     for (size_t i = 0; i < r->n_subjects; i++)
         if (hashes[i] == hash && strcmp(r->subjects[i].text, text) == 0) {
