@@ -41,9 +41,11 @@ static int read_review(struct pending *p, struct err *err)
 {
     const struct admission *a = p->admission;
     const int64_t budget = admission_budget(exchange_query(p->exchange, "timeout"));
+    const struct review_wish wish = { .kinds = a->options.kinds,
+                                      .secrets = a->options.pull_secrets != NULL };
 
     p->deadline.at = exchange_began(p->exchange) + budget;
-    if (review_parse(&p->review, exchange_body(p->exchange), a->options.kinds, err) != 0)
+    if (review_parse(&p->review, exchange_body(p->exchange), &wish, err) != 0)
         return -1;
     const struct decision_setting setting = { .policy = p->generation->file.policy,
                                               .review = &p->review,

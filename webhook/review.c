@@ -442,23 +442,24 @@ static int set_fields(struct review *r, struct err *err)
     return 0;
 }
 
-static int read_rest(struct review *r, const struct request *q, const struct kube_kinds *kinds,
+static int read_rest(struct review *r, const struct request *q, const struct review_wish *wish,
                      struct err *err)
 {
     if (read_names(r, q, err) != 0)
         return -1;
     if (r->operation == REVIEW_DELETE || r->operation == REVIEW_CONNECT)
         return 0;
-    if (read_images(r, q, kinds, err) != 0)
+    if (read_images(r, q, wish->kinds, err) != 0)
         return -1;
-    if (r->images.n > 0 && read_secrets(r, q->object, err) != 0)
+    if (wish->secrets && r->images.n > 0 && read_secrets(r, q->object, err) != 0)
         return -1;
     return set_fields(r, err);
 }
 
-int review_parse(struct review *out, struct bytes body, const struct kube_kinds *kinds,
+int review_parse(struct review *out, struct bytes body, const struct review_wish *wish,
                  struct err *err)
 {
+    static const struct review_wish nothing = { .kinds = NULL };
     struct json_index index;
     struct request q;
     struct err why = ERR_INIT;
@@ -467,7 +468,7 @@ int review_parse(struct review *out, struct bytes body, const struct kube_kinds 
     if (make_index(&index, out, body.len, err) != 0 || read_request(&q, body, &index, err) != 0 ||
         read_uid(out, q.uid, err) != 0)
         return -1;
-    if (read_rest(out, &q, kinds, &why) == 0)
+    if (read_rest(out, &q, wish != NULL ? wish : &nothing, &why) == 0)
         return 0;
     if (why.code == ERR_NOMEM) { /* not the object's fault: it is to be asked again */
         *err = why;

@@ -43,8 +43,8 @@ struct review {
     size_t n_fields;
     struct review_subject *subjects;
     size_t n_subjects;
-    const char **secrets; /* names of spec.imagePullSecrets, sorted, each once; those that no Secret
-                             can have are left out */
+    const char **secrets; /* where wished, names of spec.imagePullSecrets, sorted, each once; those
+                             that no Secret can have are left out */
     size_t n_secrets;
     struct err unreadable; /* ERR_NONE, or why the object's images could not be read: to be denied,
                               since nobody knows what it would run. No images then */
@@ -60,14 +60,20 @@ bool review_name_valid(struct bytes name);
 void review_init(struct review *review);
 void review_clear(struct review *review);
 
+/** What else is wanted of it. */
+struct review_wish {
+    const struct kube_kinds *kinds; /* custom kinds, or NULL */
+    bool secrets;                   /* names of its imagePullSecrets */
+};
+
 /**
- * @param kinds  custom kinds, or NULL
- * @param body   borrowed for the call only
+ * @param wish  NULL: nothing else
+ * @param body  borrowed for the call only
  * @return 0 when there is a review that can be answered: `uid` is set, and what else is wrong is
  * in `unreadable`. -1 with ERR_MALFORMED, ERR_UNSUPPORTED (another version), ERR_LIMIT, ERR_NOMEM:
  * nothing to answer to. `out` is to be cleared in either case.
  */
-int review_parse(struct review *out, struct bytes body, const struct kube_kinds *kinds,
+int review_parse(struct review *out, struct bytes body, const struct review_wish *wish,
                  struct err *err) MUST_CHECK;
 
 #endif

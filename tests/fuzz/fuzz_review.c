@@ -157,7 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = ERR_INIT;
 
     load(&loaded);
-    if (review_parse(&review, body, NULL, &err) != 0) {
+    if (review_parse(&review, body, &(struct review_wish) { NULL, true }, &err) != 0) {
         hold(err.code != ERR_NONE && review.n_subjects == 0);
         return 0;
     }

@@ -148,7 +148,8 @@ static void test_accepted(void **state)
     struct err err = ERR_INIT;
 
     review_text(&text, &row->of);
-    EXPECT_OK(review_parse(&review, buf_bytes(&text), &kinds, &err), &err);
+    EXPECT_OK(review_parse(&review, buf_bytes(&text), &(struct review_wish) { &kinds, true }, &err),
+              &err);
     assert_string_equal(err_text(&review.unreadable), "");
     assert_int_equal(review.unreadable.code, ERR_NONE);
     assert_string_equal(review.uid, "uid-1");
@@ -234,7 +235,8 @@ static void test_unreadable(void **state)
     struct err err = ERR_INIT;
 
     review_text(&text, &row->of);
-    EXPECT_OK(review_parse(&review, buf_bytes(&text), &kinds, &err), &err);
+    EXPECT_OK(review_parse(&review, buf_bytes(&text), &(struct review_wish) { &kinds, true }, &err),
+              &err);
     EXPECT_ERR(review.unreadable.code != ERR_NONE ? -1 : 0, &review.unreadable, row->code,
                row->word);
     assert_int_equal(review.n_fields, 0);
@@ -360,7 +362,8 @@ static void test_secrets(void **state)
     struct err err = ERR_INIT;
 
     review_text(&text, &row->of);
-    EXPECT_OK(review_parse(&review, buf_bytes(&text), &kinds, &err), &err);
+    EXPECT_OK(review_parse(&review, buf_bytes(&text), &(struct review_wish) { &kinds, true }, &err),
+              &err);
     for (size_t i = 0; i < review.n_secrets; i++)
         buf_addf(&shown, "%s ", review.secrets[i]);
     EXPECT_BUF(&shown, row->want);
@@ -379,8 +382,12 @@ static void test_number_of_secrets(void **state)
         buf_addf(&spec, "%s{\"name\":\"s%d\"}", i > 0 ? "," : "", i);
     buf_add_text(&spec, "]}");
     review_text(&text, &(struct review_of) { .spec = buf_text(&spec) });
-    EXPECT_OK(review_parse(&review, buf_bytes(&text), NULL, &err), &err);
+    EXPECT_OK(review_parse(&review, buf_bytes(&text), &(struct review_wish) { NULL, true }, &err),
+              &err);
     assert_int_equal(review.n_secrets, REVIEW_SECRETS_MAX);
+    review_clear(&review);
+    EXPECT_OK(review_parse(&review, buf_bytes(&text), NULL, &err), &err);
+    assert_int_equal(review.n_secrets, 0); /* nobody wants them */
 }
 
 static void test_uid_length(void **state)
