@@ -10,6 +10,7 @@
 #include "policy/lint.h"
 #include "registry/hosts.h"
 #include "registry/ping.h"
+#include "webhook/answer.h"
 #include "webhook/doctor_private.h"
 
 #define LINE_MAX_BYTES 2048 /* of one check */
@@ -34,9 +35,14 @@ void doctor_tell(struct doctor *d, enum check_result result, const char *what, c
         d->failed++;
 }
 
-static int is_fatal(const struct err *err)
+/* Told; the other checks go on, unless memory is short (-1). */
+static int tell_failed(struct doctor *d, const char *what, const struct err *why, struct err *err)
 {
-    return err->code == ERR_NOMEM;
+    doctor_tell(d, CHECK_FAIL, what, "%s", err_text(why));
+    if (why->code != ERR_NOMEM)
+        return 0;
+    *err = *why;
+    return -1;
 }
 
 /* --- Policy and keys --- */
@@ -44,13 +50,11 @@ static int is_fatal(const struct err *err)
 static void tell_policy(struct doctor *d, const struct policy_file *file)
 {
     const struct policy *p = file->policy;
+    struct buf CLEANUP(buf_clear) name = BUF_INIT(LINE_MAX_BYTES);
 
-    if (p->serial >= 0)
-        doctor_tell(d, CHECK_OK, "policy", "%s#%lld (%s), mode %s, %zu rules", p->name,
-                    (long long)p->serial, p->hash, policy_mode_name(p->mode), p->n_rules);
-    else
-        doctor_tell(d, CHECK_OK, "policy", "%s (%s), mode %s, %zu rules", p->name, p->hash,
-                    policy_mode_name(p->mode), p->n_rules);
+    answer_policy(&name, p);
+    doctor_tell(d, CHECK_OK, "policy", "%s, mode %s, %zu rules", buf_text(&name),
+                policy_mode_name(p->mode), p->n_rules);
     doctor_tell(d, CHECK_OK, "keys", "%zu of %zu signers", file->keys.n, p->n_signers);
 }
 
@@ -72,14 +76,10 @@ static int check_policy(struct doctor *d, struct err *err)
     }
     if (file.policy != NULL)
         tell_policy(d, &file);
-    if (done == 0)
+    /* what the file's findings say was told */
+    if (done == 0 || (file.findings.errors > 0 && why.code != ERR_NOMEM))
         return 0;
-    if (file.findings.errors == 0)
-        doctor_tell(d, CHECK_FAIL, "policy", "%s", err_text(&why));
-    if (!is_fatal(&why))
-        return 0;
-    *err = why;
-    return -1;
+    return tell_failed(d, "policy", &why, err);
 }
 
 /* --- Certificate --- */
@@ -120,13 +120,8 @@ static int check_certificate(struct doctor *d, struct err *err)
     struct err why = ERR_INIT;
 
     options_generations(&all, &d->options->read);
-    if (tls_identity_read(&d->identity, &all.files.tls, &why) != 0) {
-        doctor_tell(d, CHECK_FAIL, "certificate", "%s", err_text(&why));
-        if (!is_fatal(&why))
-            return 0;
-        *err = why;
-        return -1;
-    }
+    if (tls_identity_read(&d->identity, &all.files.tls, &why) != 0)
+        return tell_failed(d, "certificate", &why, err);
     check_life(d);
     if (d->options->service != NULL)
         check_service(d, d->options->service);
@@ -191,13 +186,8 @@ static int check_whole(struct doctor *d, struct err *err)
     struct err why = ERR_INIT;
 
     options_generations(&all, &d->options->read);
-    if (generations_new(&generations, &all, &why) != 0) {
-        doctor_tell(d, CHECK_FAIL, "files", "%s", err_text(&why));
-        if (!is_fatal(&why))
-            return 0;
-        *err = why;
-        return -1;
-    }
+    if (generations_new(&generations, &all, &why) != 0)
+        return tell_failed(d, "files", &why, err);
     doctor_tell(d, CHECK_OK, "files", "all that is named can be read");
     const struct generation *now = generation_take(generations);
     const int done = check_registries(d, now->source.engine.registries, err);
@@ -232,13 +222,8 @@ static int check_pull_secrets(struct doctor *d, struct err *err)
     if (!d->options->read.pull_secrets)
         return 0;
     options_pull_secrets(&options, &d->options->read);
-    if (pull_secrets_new(&secrets, &options, &why) != 0) {
-        doctor_tell(d, CHECK_FAIL, "pull-secrets", "%s", err_text(&why));
-        if (!is_fatal(&why))
-            return 0;
-        *err = why;
-        return -1;
-    }
+    if (pull_secrets_new(&secrets, &options, &why) != 0)
+        return tell_failed(d, "pull-secrets", &why, err);
     if (pull_secrets_check(secrets, &why) == 0)
         doctor_tell(d, CHECK_OK, "pull-secrets", "the API answers, and takes the token");
     else
