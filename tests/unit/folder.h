@@ -57,4 +57,19 @@ static inline void folder_remove(struct folder *f)
     nftw(f->path, folder_remove_one_, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/** For one test of a group, which has the folder as its state. */
+static inline int folder_setup(void **state)
+{
+    static struct folder folder;
+
+    *state = &folder;
+    return folder_make(&folder);
+}
+
+static inline int folder_teardown(void **state)
+{
+    folder_remove(*state);
+    return 0;
+}
+
 #endif

@@ -20,6 +20,14 @@
 #define SIGNERS POLICY_BEGIN "signers: {release: {key: p256.pub}}\n"
 #define POLICY_PLAIN SIGNERS "rules:\n- {name: all, images: '*/**', require: {signed: release}}\n"
 
+/* Each namespace its own rule. */
+#define POLICY_TWO                                                                                 \
+    POLICY_BEGIN                                                                                   \
+    "signers: {release: {key: p256.pub}, ci: {key: ed25519.pub}}\n"                                \
+    "rules:\n"                                                                                     \
+    "- {name: strict, images: '*/**', namespaces: [prod], require: {signed: ci}}\n"                \
+    "- {name: loose, images: '*/**', require: {signed: release}}\n"
+
 struct world {
     struct memory_registry named, other;
     struct folder folder;

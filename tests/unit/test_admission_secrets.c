@@ -6,40 +6,22 @@
 
 #include <cmocka.h>
 
-#include "base/text.h"
 #include "tests/unit/admission_hall.h"
+#include "tests/unit/secret_server.h"
 #include "webhook/pull_secrets.h"
 
-#define PATH(namespace, name) "/api/v1/namespaces/" namespace "/secrets/" name
 #define LOGIN "Authorization: Basic bWU6c2VjcmV0\r\n" /* me:secret */
 #define MANY 24
 
 static char config[256]; /* of the registry, for the API's answer: set before there are threads */
 
-static bool send_secret(struct conn *conn)
+static bool send_config(struct conn *conn)
 {
-    struct buf CLEANUP(buf_clear) body = BUF_INIT(MIB);
-    struct buf CLEANUP(buf_clear) out = BUF_INIT(MIB);
-
-    buf_add_text(&body,
-                 "{\"kind\":\"Secret\",\"type\":\"kubernetes.io/dockerconfigjson\",\"data\":{"
-                 "\".dockerconfigjson\":\"");
-    base64_encode(&body, bytes_text(config), BASE64_STANDARD);
-    buf_add_text(&body, "\"}}");
-    buf_addf(&out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", body.len, buf_text(&body));
-    conn_send(conn, out.data, out.len);
-    return true;
-}
-
-static bool hang(struct conn *conn)
-{
-    char c = 0;
-
-    return conn_read(conn, &c, 1) == 1; /* until the client or the test gives up */
+    return send_secret(conn, config);
 }
 
 static const struct route routes[] = {
-    { PATH("shop", "regcred"), send_secret, NULL },
+    { PATH("shop", "regcred"), send_config, NULL },
     { PATH("bank", "regcred"), NULL, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n" },
     { PATH("shop", "hangs"), hang, NULL },
 };

@@ -17,20 +17,6 @@
 #define USER(host, name)                                                                           \
     "{\"auths\":{\"" host "\":{\"username\":\"" name "\",\"password\":\"pass\"}}}"
 
-static int make_folder(void **state)
-{
-    static struct folder folder;
-
-    *state = &folder;
-    return folder_make(&folder);
-}
-
-static int remove_folder(void **state)
-{
-    folder_remove(*state);
-    return 0;
-}
-
 static void put(struct folder *f, const char *name, const char *text)
 {
     assert_int_equal(folder_write(f, name, text, 0600), 0);
@@ -174,5 +160,5 @@ int main(void)
         cmocka_unit_test(test_bad),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder) != 0;
+    return cmocka_run_group_tests(tests, folder_setup, folder_teardown) != 0;
 }

@@ -12,20 +12,6 @@
 #include "tests/unit/expect.h"
 #include "tests/unit/folder.h"
 
-static int make_folder(void **state)
-{
-    static struct folder folder;
-
-    *state = &folder;
-    return folder_make(&folder);
-}
-
-static int remove_folder(void **state)
-{
-    folder_remove(*state);
-    return 0;
-}
-
 static void put(struct folder *f, const char *name, const char *text)
 {
     assert_int_equal(folder_write(f, name, text, 0600), 0);
@@ -161,7 +147,7 @@ static void test_move(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_move) };
-    int failed = cmocka_run_group_tests(tests, make_folder, remove_folder);
+    int failed = cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 
     failed += RUN_ROWS(rows, test_change);
     return failed != 0;

@@ -368,13 +368,6 @@ static void other_plan_reaches_nothing(void **state)
 
 /* --- One digest, many judgements --- */
 
-#define POLICY_TWO                                                                                 \
-    POLICY_BEGIN                                                                                   \
-    "signers: {release: {key: p256.pub}, ci: {key: ed25519.pub}}\n"                                \
-    "rules:\n"                                                                                     \
-    "- {name: strict, images: '*/**', namespaces: [prod], require: {signed: ci}}\n"                \
-    "- {name: loose, images: '*/**', require: {signed: release}}\n"
-
 /* From the same kept look-up each namespace has its own rule's verdict, in either order, and a
  * denial by digest stands only when it was asked whether the image is there. */
 static void two_rules_of_one_digest(void **state)

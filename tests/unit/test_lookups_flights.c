@@ -219,13 +219,6 @@ static void failure_is_given_to_those_who_waited(void **state)
         ask_clear(&asks[i]);
 }
 
-#define POLICY_TWO                                                                                 \
-    POLICY_BEGIN                                                                                   \
-    "signers: {release: {key: p256.pub}, ci: {key: ed25519.pub}}\n"                                \
-    "rules:\n"                                                                                     \
-    "- {name: strict, images: '*/**', namespaces: [prod], require: {signed: ci}}\n"                \
-    "- {name: loose, images: '*/**', require: {signed: release}}\n"
-
 /* Who joins the flight of a question that is allowed, and is denied himself, learns whether the
  * image is there. */
 static void joined_and_denied(void **state)

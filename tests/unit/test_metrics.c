@@ -39,6 +39,99 @@ static void expect_no(const struct buf *page, const char *text)
         fail_msg("%s in\n%s", text, buf_text(page));
 }
 
+static void count_golden(struct metrics *m)
+{
+    metrics_review(m, METRICS_VALIDATE, VERDICT_DENY, MODE_ENFORCE, REASON_UNSIGNED, 300);
+    metrics_review(m, METRICS_VALIDATE, VERDICT_DENY, MODE_ENFORCE, REASON_UNSIGNED, 100);
+    metrics_review(m, METRICS_MUTATE, VERDICT_UNKNOWN, MODE_WARN, REASON_DEADLINE, 40000001);
+    metrics_image(m, VERDICT_ALLOW, MODE_AUDIT, REASON_NONE);
+    metrics_phase(m, PHASE_COLLECT, 99999);
+    metrics_phase(m, PHASE_JUDGE, -5);
+    metrics_cache(m, CACHE_HIT);
+    metrics_cache(m, CACHE_PROVEN);
+    metrics_bad_request(m);
+    metrics_registry(m, "registry.example.com", 200);
+    metrics_registry(m, "registry.example.com", 200);
+    metrics_registry(m, "registry.example.com", 429);
+    metrics_registry(m, "registry.example.com", 0);
+    metrics_registry(m, "registry.example.com", 418);
+}
+
+static void expect_reviews(const struct buf *page)
+{
+#define R "bulla_webhook_reviews_total"
+    expect_line(page, "# TYPE " R " counter");
+    expect_line(page,
+                R "{path=\"validate\",verdict=\"deny\",mode=\"enforce\",reason=\"unsigned\"} 2");
+    expect_line(page,
+                R "{path=\"mutate\",verdict=\"unknown\",mode=\"warn\",reason=\"deadline\"} 1");
+    expect_line(page, R "{path=\"mutate\",verdict=\"allow\",mode=\"enforce\",reason=\"none\"} 0");
+    expect_no(page, "reason=\"floor\"");
+#define I "bulla_webhook_images_total"
+    expect_line(page, I "{verdict=\"allow\",mode=\"audit\",reason=\"none\"} 1");
+#define L "bulla_webhook_review_seconds"
+    expect_line(page, "# TYPE " L " histogram");
+    expect_line(page, L "_bucket{path=\"validate\",le=\"0.0001\"} 1");
+    expect_line(page, L "_bucket{path=\"validate\",le=\"0.00025\"} 1");
+    expect_line(page, L "_bucket{path=\"validate\",le=\"0.0005\"} 2");
+    expect_line(page, L "_bucket{path=\"validate\",le=\"+Inf\"} 2");
+    expect_line(page, L "_sum{path=\"validate\"} 0.000400");
+    expect_line(page, L "_bucket{path=\"mutate\",le=\"30\"} 0");
+    expect_line(page, L "_bucket{path=\"mutate\",le=\"+Inf\"} 1");
+    expect_line(page, L "_sum{path=\"mutate\"} 40.000001");
+    expect_line(page, L "_count{path=\"mutate\"} 1");
+    expect_line(page, "bulla_webhook_phase_seconds_bucket{phase=\"collect\",le=\"0.1\"} 1");
+    expect_line(page, "bulla_webhook_phase_seconds_bucket{phase=\"collect\",le=\"0.05\"} 0");
+    expect_line(page, "bulla_webhook_phase_seconds_sum{phase=\"judge\"} 0.000000");
+    expect_line(page, "bulla_webhook_lookups_total{result=\"hit\"} 1");
+    expect_line(page, "bulla_webhook_lookups_total{result=\"miss\"} 0");
+    expect_line(page, "bulla_webhook_lookups_total{result=\"proven\"} 1");
+    expect_line(page, "bulla_webhook_bad_requests_total 1");
+}
+
+static void expect_registries(const struct buf *page)
+{
+#define Q "bulla_webhook_registry_requests_total{host=\"registry.example.com\",status="
+    expect_line(page, Q "\"200\"} 2");
+    expect_line(page, Q "\"429\"} 1");
+    expect_line(page, Q "\"none\"} 1");
+    expect_line(page, Q "\"other\"} 1");
+}
+
+static void expect_policy(const struct buf *page, int64_t exemption)
+{
+    char text[128];
+
+    expect_line(page, "bulla_webhook_policy_info{name=\"pro\\\"duc\\\\tion\\n\",serial=\"42\","
+                      "hash=\"9a1b2c3d4e5f\",mode=\"warn\"} 1");
+    expect_line(page, "bulla_webhook_policy_serial 42");
+    snprintf(text, sizeof(text), "bulla_webhook_policy_exemption_expiry_timestamp_seconds %lld",
+             (long long)exemption);
+    expect_line(page, text);
+}
+
+static void expect_gauges(const struct buf *page)
+{
+    expect_line(page, "bulla_webhook_generation 3");
+    expect_line(page, "bulla_webhook_generation_timestamp_seconds 1000");
+    expect_line(page, "bulla_webhook_last_reload_timestamp_seconds 2000");
+    expect_line(page, "bulla_webhook_last_reload_successful 0");
+    expect_line(page, "bulla_webhook_certificate_expiry_timestamp_seconds 3000");
+    expect_line(page, "bulla_webhook_reviews_in_flight 4");
+    expect_line(page, "bulla_webhook_lookup_queue_length 5");
+    expect_line(page, "bulla_webhook_lookup_workers_busy 6");
+    expect_line(page, "bulla_webhook_lookup_workers 7");
+    expect_line(page, "bulla_webhook_cache_bytes 8");
+    expect_line(page, "bulla_webhook_cache_entries 9");
+    expect_line(page, "bulla_webhook_cache_evictions_total 10");
+    expect_line(page, "bulla_webhook_requests_refused_total 11");
+    expect_line(page, "bulla_webhook_connections_cut_total 12");
+    expect_line(page, "bulla_webhook_request_body_bytes 13");
+    expect_line(page, "bulla_webhook_connections 14");
+    expect_no(page, "process_resident_memory_bytes 0\n");
+    expect_no(page, "process_open_fds 0\n");
+}
+
 static void test_golden(void **state)
 {
     struct metrics *m;
@@ -74,82 +167,15 @@ static void test_golden(void **state)
                                            .cut = 12,
                                            .body_bytes = 13,
                                            .connections = 14 };
-    char text[128];
 
     (void)state;
     EXPECT_OK(metrics_new(&m, &err), &err);
-    metrics_review(m, METRICS_VALIDATE, VERDICT_DENY, MODE_ENFORCE, REASON_UNSIGNED, 300);
-    metrics_review(m, METRICS_VALIDATE, VERDICT_DENY, MODE_ENFORCE, REASON_UNSIGNED, 100);
-    metrics_review(m, METRICS_MUTATE, VERDICT_UNKNOWN, MODE_WARN, REASON_DEADLINE, 40000001);
-    metrics_image(m, VERDICT_ALLOW, MODE_AUDIT, REASON_NONE);
-    metrics_phase(m, PHASE_COLLECT, 99999);
-    metrics_phase(m, PHASE_JUDGE, -5);
-    metrics_cache(m, CACHE_HIT);
-    metrics_cache(m, CACHE_PROVEN);
-    metrics_bad_request(m);
-    metrics_registry(m, "registry.example.com", 200);
-    metrics_registry(m, "registry.example.com", 200);
-    metrics_registry(m, "registry.example.com", 429);
-    metrics_registry(m, "registry.example.com", 0);
-    metrics_registry(m, "registry.example.com", 418);
+    count_golden(m);
     write_page(&page, m, &gauges);
-#define R "bulla_webhook_reviews_total"
-    expect_line(&page, "# TYPE " R " counter");
-    expect_line(&page,
-                R "{path=\"validate\",verdict=\"deny\",mode=\"enforce\",reason=\"unsigned\"} 2");
-    expect_line(&page,
-                R "{path=\"mutate\",verdict=\"unknown\",mode=\"warn\",reason=\"deadline\"} 1");
-    expect_line(&page, R "{path=\"mutate\",verdict=\"allow\",mode=\"enforce\",reason=\"none\"} 0");
-    expect_no(&page, "reason=\"floor\"");
-#define I "bulla_webhook_images_total"
-    expect_line(&page, I "{verdict=\"allow\",mode=\"audit\",reason=\"none\"} 1");
-#define L "bulla_webhook_review_seconds"
-    expect_line(&page, "# TYPE " L " histogram");
-    expect_line(&page, L "_bucket{path=\"validate\",le=\"0.0001\"} 1");
-    expect_line(&page, L "_bucket{path=\"validate\",le=\"0.00025\"} 1");
-    expect_line(&page, L "_bucket{path=\"validate\",le=\"0.0005\"} 2");
-    expect_line(&page, L "_bucket{path=\"validate\",le=\"+Inf\"} 2");
-    expect_line(&page, L "_sum{path=\"validate\"} 0.000400");
-    expect_line(&page, L "_bucket{path=\"mutate\",le=\"30\"} 0");
-    expect_line(&page, L "_bucket{path=\"mutate\",le=\"+Inf\"} 1");
-    expect_line(&page, L "_sum{path=\"mutate\"} 40.000001");
-    expect_line(&page, L "_count{path=\"mutate\"} 1");
-    expect_line(&page, "bulla_webhook_phase_seconds_bucket{phase=\"collect\",le=\"0.1\"} 1");
-    expect_line(&page, "bulla_webhook_phase_seconds_bucket{phase=\"collect\",le=\"0.05\"} 0");
-    expect_line(&page, "bulla_webhook_phase_seconds_sum{phase=\"judge\"} 0.000000");
-    expect_line(&page, "bulla_webhook_lookups_total{result=\"hit\"} 1");
-    expect_line(&page, "bulla_webhook_lookups_total{result=\"miss\"} 0");
-    expect_line(&page, "bulla_webhook_lookups_total{result=\"proven\"} 1");
-    expect_line(&page, "bulla_webhook_bad_requests_total 1");
-#define Q "bulla_webhook_registry_requests_total{host=\"registry.example.com\",status="
-    expect_line(&page, Q "\"200\"} 2");
-    expect_line(&page, Q "\"429\"} 1");
-    expect_line(&page, Q "\"none\"} 1");
-    expect_line(&page, Q "\"other\"} 1");
-    expect_line(&page, "bulla_webhook_policy_info{name=\"pro\\\"duc\\\\tion\\n\",serial=\"42\","
-                       "hash=\"9a1b2c3d4e5f\",mode=\"warn\"} 1");
-    expect_line(&page, "bulla_webhook_policy_serial 42");
-    snprintf(text, sizeof(text), "bulla_webhook_policy_exemption_expiry_timestamp_seconds %lld",
-             (long long)later);
-    expect_line(&page, text);
-    expect_line(&page, "bulla_webhook_generation 3");
-    expect_line(&page, "bulla_webhook_generation_timestamp_seconds 1000");
-    expect_line(&page, "bulla_webhook_last_reload_timestamp_seconds 2000");
-    expect_line(&page, "bulla_webhook_last_reload_successful 0");
-    expect_line(&page, "bulla_webhook_certificate_expiry_timestamp_seconds 3000");
-    expect_line(&page, "bulla_webhook_reviews_in_flight 4");
-    expect_line(&page, "bulla_webhook_lookup_queue_length 5");
-    expect_line(&page, "bulla_webhook_lookup_workers_busy 6");
-    expect_line(&page, "bulla_webhook_lookup_workers 7");
-    expect_line(&page, "bulla_webhook_cache_bytes 8");
-    expect_line(&page, "bulla_webhook_cache_entries 9");
-    expect_line(&page, "bulla_webhook_cache_evictions_total 10");
-    expect_line(&page, "bulla_webhook_requests_refused_total 11");
-    expect_line(&page, "bulla_webhook_connections_cut_total 12");
-    expect_line(&page, "bulla_webhook_request_body_bytes 13");
-    expect_line(&page, "bulla_webhook_connections 14");
-    expect_no(&page, "process_resident_memory_bytes 0\n");
-    expect_no(&page, "process_open_fds 0\n");
+    expect_reviews(&page);
+    expect_registries(&page);
+    expect_policy(&page, later);
+    expect_gauges(&page);
     metrics_free(m);
 }
 

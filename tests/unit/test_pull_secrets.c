@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/http_server.h"
+#include "tests/unit/secret_server.h"
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -17,7 +17,6 @@
 #include "tests/unit/expect.h"
 #include "webhook/pull_secrets.h"
 
-#define PATH(namespace, name) "/api/v1/namespaces/" namespace "/secrets/" name
 #define CONFIG(user) "{\"auths\":{\"h.x\":{\"username\":\"" user "\",\"password\":\"hidden\"}}}"
 #define TOKEN "first-token"
 
@@ -26,22 +25,6 @@ static _Atomic int64_t test_time;
 static int64_t test_clock(void)
 {
     return atomic_load(&test_time);
-}
-
-/* A Secret with this configuration. */
-static bool send_secret(struct conn *conn, const char *config)
-{
-    struct buf CLEANUP(buf_clear) body = BUF_INIT(MIB);
-    struct buf CLEANUP(buf_clear) out = BUF_INIT(2 * MIB);
-
-    buf_add_text(&body,
-                 "{\"kind\":\"Secret\",\"type\":\"kubernetes.io/dockerconfigjson\",\"data\":{"
-                 "\".dockerconfigjson\":\"");
-    base64_encode(&body, bytes_text(config), BASE64_STANDARD);
-    buf_add_text(&body, "\"}}");
-    buf_addf(&out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", body.len, buf_text(&body));
-    conn_send(conn, out.data, out.len);
-    return true;
 }
 
 static bool send_shop(struct conn *conn)
@@ -66,13 +49,6 @@ static bool send_late(struct conn *conn)
         return send_secret(conn, CONFIG("late"));
     conn_text(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     return true;
-}
-
-static bool hang(struct conn *conn)
-{
-    char c = 0;
-
-    return conn_read(conn, &c, 1) == 1; /* until the client or the test gives up */
 }
 
 static bool redirect(struct conn *conn)
