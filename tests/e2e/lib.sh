@@ -162,6 +162,24 @@ mount_tls()
     project "$T/tls.mounted" "$T/tls/tls.crt" "$T/tls/tls.key"
 }
 
+# plain_registries: $T/registries.yaml says that $registry is asked by plain HTTP.
+plain_registries()
+{
+    printf 'version: 1\nregistries: {"%s": {plain-http: true, private: true}}\n' "$registry" >"$T/registries.yaml"
+}
+
+# policy_of_apps: $T/policy.yaml wants images below $registry/apps signed with $T/release.pub.
+policy_of_apps()
+{
+    cat >"$T/policy.yaml" <<END
+version: 1
+name: e2e
+unmatched: deny
+signers: {release: {key: release.pub}}
+rules: [{name: apps, images: "$registry/apps/**", require: {signed: release}}]
+END
+}
+
 # mount_policy: $T/policy.mounted with $T/policy.yaml, $T/registries.yaml and the public keys.
 mount_policy()
 {

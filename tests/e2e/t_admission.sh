@@ -21,10 +21,7 @@ digest_of()
     echo "${1##*@}"
 }
 
-cat >"$T/registries.yaml" <<END
-version: 1
-registries: {"$registry": {plain-http: true, private: true}}
-END
+plain_registries
 # policy TEMPLATES: what the whole file says.
 policy()
 {

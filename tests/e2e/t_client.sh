@@ -11,17 +11,8 @@ good=$ref
 image bare "$registry/apps/bare"
 bare=$ref
 quietly "$sign" "$good" --key "$T/release.key"
-cat >"$T/registries.yaml" <<END
-version: 1
-registries: {"$registry": {plain-http: true, private: true}}
-END
-cat >"$T/policy.yaml" <<END
-version: 1
-name: e2e
-unmatched: deny
-signers: {release: {key: release.pub}}
-rules: [{name: apps, images: "$registry/apps/**", require: {signed: release}}]
-END
+plain_registries
+policy_of_apps
 mount_policy
 mount_tls
 for ca in callers strangers; do

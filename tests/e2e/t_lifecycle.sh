@@ -11,10 +11,7 @@ for name in good bare; do
     declare "$name=$ref"
 done
 quietly "$sign" "${good:?}" --key "$T/release.key"
-cat >"$T/registries.yaml" <<END
-version: 1
-registries: {"$registry": {plain-http: true, private: true}}
-END
+plain_registries
 # policy SERIAL [RULES]: with further rules in front of the one for signed images.
 policy()
 {

@@ -27,13 +27,7 @@ cat >"$T/registries.yaml" <<END
 version: 1
 registries: {"$registry": {ca: registry.pub, private: true}}
 END
-cat >"$T/policy.yaml" <<END
-version: 1
-name: e2e
-unmatched: deny
-signers: {release: {key: release.pub}}
-rules: [{name: apps, images: "$registry/apps/**", require: {signed: release}}]
-END
+policy_of_apps
 mount_policy
 mount_tls
 

@@ -9,17 +9,9 @@ foreign_key key p256
 foreign_key stranger p256
 pub=$T/key.pub
 
-# Two layouts with one signed image and another, unsigned one: `bundle` is signed in the referrers layout, `legacy` by a .sig tag.
-start_goregistry source ggcr
+signed_layouts
 for form in bundle legacy; do
-    image "$form-other" "$registry/$form/image"
-    other=$digest
-    image "$form-image" "$registry/$form/image"
-    quietly cosign3_sign "$([ "$form" = bundle ] && echo true || echo false)" --key "$T/key.key" "$ref"
-    quietly oras copy -r --from-plain-http "$ref" --to-oci-layout "$T/$form:v1"
-    quietly oras copy --from-plain-http "$registry/$form/image@$other" --to-oci-layout "$T/$form:other"
-    [ "$form" = bundle ] || quietly oras copy --from-plain-http "$registry/$form/image:${digest/:/-}.sig" --to-oci-layout "$T/$form:${digest/:/-}.sig"
-    declare "digest_$form=$digest"
+    declare "digest_$form=$(cut -d ' ' -f 1 "$T/$form.digest")"
 done
 
 start_fault()

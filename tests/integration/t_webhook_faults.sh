@@ -20,18 +20,7 @@ make_ca "$T/tls"
 foreign_key key p256
 foreign_key stranger p256
 
-# Two layouts with one signed image and another, unsigned one, as t_faults.sh makes them: signed by cosign 3.
-start_goregistry source ggcr
-for form in bundle legacy; do
-    image "$form-other" "$registry/$form/image"
-    other=$digest
-    image "$form-image" "$registry/$form/image"
-    quietly cosign3_sign "$([ "$form" = bundle ] && echo true || echo false)" --key "$T/key.key" "$ref"
-    quietly oras copy -r --from-plain-http "$ref" --to-oci-layout "$T/$form:v1"
-    quietly oras copy --from-plain-http "$registry/$form/image@$other" --to-oci-layout "$T/$form:other"
-    [ "$form" = bundle ] || quietly oras copy --from-plain-http "$registry/$form/image:${digest/:/-}.sig" --to-oci-layout "$T/$form:${digest/:/-}.sig"
-    echo "$digest $other" >"$T/$form.digest"
-done
+signed_layouts
 
 # Many small images for the storm, in layouts of 50: each signature rewrites the index of its layout.
 sign_layout()
