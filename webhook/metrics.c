@@ -272,7 +272,7 @@ static void write_reviews(struct buf *out, struct metrics *m)
     head(out, "bulla_webhook_images_total", "counter", "Images of reviews that were judged.");
     verdicts(out, "bulla_webhook_images_total", NULL, m->images);
     head(out, "bulla_webhook_review_seconds", "histogram",
-         "Time from the header of a review to its answer.");
+         "Time from a whole review to its answer.");
     for (size_t i = 0; i < METRICS_PATHS; i++)
         histogram(out, "bulla_webhook_review_seconds", "path", path_names[i], &m->latency[i]);
     head(out, "bulla_webhook_phase_seconds", "histogram", "Time of one image in one phase.");
