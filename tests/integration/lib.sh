@@ -41,24 +41,6 @@ clean_up()
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# signed_layouts: two layouts in $T, each with one image signed by cosign 3 with $T/key.key (v1) and an unsigned one (other): `bundle` in the
-# referrers layout, `legacy` by a .sig tag. Their digests stand in $T/FORM.digest, in that order.
-signed_layouts()
-{
-    local form other
-    start_goregistry source ggcr
-    for form in bundle legacy; do
-        image "$form-other" "$registry/$form/image"
-        other=$digest
-        image "$form-image" "$registry/$form/image"
-        quietly cosign3_sign "$([ "$form" = bundle ] && echo true || echo false)" --key "$T/key.key" "$ref"
-        quietly oras copy -r --from-plain-http "$ref" --to-oci-layout "$T/$form:v1"
-        quietly oras copy --from-plain-http "$registry/$form/image@$other" --to-oci-layout "$T/$form:other"
-        [ "$form" = bundle ] || quietly oras copy --from-plain-http "$registry/$form/image:${digest/:/-}.sig" --to-oci-layout "$T/$form:${digest/:/-}.sig"
-        echo "$digest $other" >"$T/$form.digest"
-    done
-}
-
 finish()
 {
     echo "$passed passed, $failed failed"
@@ -351,6 +333,24 @@ cosign2_sign()
 cosign2_verify()
 {
     cosign2 verify --insecure-ignore-tlog=true --allow-http-registry "$@"
+}
+
+# signed_layouts: two layouts in $T, each with one image signed by cosign 3 with $T/key.key (v1) and an unsigned one (other): `bundle` in the
+# referrers layout, `legacy` by a .sig tag. Their digests stand in $T/FORM.digest, in that order.
+signed_layouts()
+{
+    local form other
+    start_goregistry source ggcr
+    for form in bundle legacy; do
+        image "$form-other" "$registry/$form/image"
+        other=$digest
+        image "$form-image" "$registry/$form/image"
+        quietly cosign3_sign "$([ "$form" = bundle ] && echo true || echo false)" --key "$T/key.key" "$ref"
+        quietly oras copy -r --from-plain-http "$ref" --to-oci-layout "$T/$form:v1"
+        quietly oras copy --from-plain-http "$registry/$form/image@$other" --to-oci-layout "$T/$form:other"
+        [ "$form" = bundle ] || quietly oras copy --from-plain-http "$registry/$form/image:${digest/:/-}.sig" --to-oci-layout "$T/$form:${digest/:/-}.sig"
+        echo "$digest $other" >"$T/$form.digest"
+    done
 }
 
 # skopeo signs while it copies, and wants to be told that signatures are attachments.
