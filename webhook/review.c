@@ -352,8 +352,11 @@ static int read_images(struct review *r, const struct request *q, const struct k
 
     if (q->object.kind != JSON_OBJECT)
         return err_set(err, ERR_MALFORMED, "request.object: missing, or not an object");
-    if (check_identity(r, q->object, err) != 0 ||
-        kube_images(&r->images, &source, kube_json(q->object), err) != 0)
+    if (check_identity(r, q->object, err) != 0) {
+        r->pod = true; /* it is not what the request says: it may be one */
+        return -1;
+    }
+    if (kube_images(&r->images, &source, kube_json(q->object), err) != 0)
         return -1;
     /* What cannot be read has no image that could be unchanged. */
     if (r->operation == REVIEW_UPDATE && q->old_object.kind == JSON_OBJECT && r->images.n > 0 &&

@@ -423,6 +423,11 @@ static void test_unreadable(void **state)
         { { DEPLOYED, .spec = SPEC("3") }, NULL, NULL, MODE_WARN },
         { { DEPLOYED, .spec = SPEC("3") }, "templates: warn", "templates: enforce", MODE_ENFORCE },
         { { .operation = "PATCH" }, "templates: warn", "templates: ignore", MODE_ENFORCE },
+        { { .kind = "ConfigMap", .object = POD(APP ":1") }, NULL, NULL, MODE_ENFORCE },
+        { { DEPLOYED, .object = POD(APP ":1") },
+          "templates: warn",
+          "templates: ignore",
+          MODE_ENFORCE },
     };
 
     (void)state;
